@@ -1,0 +1,220 @@
+//! The typed client: one call is one method, over a pool of kept connections to one daemon's socket.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{body::Incoming, client::conn::http1::SendRequest};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+use crate::{
+    assemble::disassemble,
+    caller::{ROLE_HEADER, Role},
+    endpoint::{Endpoint, EndpointInfo, Method},
+    fault::{Envelope, Fault},
+    request_id::{REQUEST_ID_HEADER, RequestId},
+};
+
+/// The largest answer that a client takes: 64 MiB.
+const LARGEST_ANSWER: usize = 64 << 20;
+/// Connections kept for the next call.
+const KEPT: usize = 8;
+/// How long a connection may take to be accepted.
+const CONNECT: Duration = Duration::from_secs(5);
+/// What a call gets beyond its endpoint's own deadline before the daemon counts as hanging.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Nobody listens at the socket.
+    #[error("{daemon} can't be reached at {socket}")]
+    Unreachable {
+        /// The daemon's name.
+        daemon: String,
+        /// Where it should listen.
+        socket: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It was reached and did not answer in time.
+    #[error("{daemon} did not answer within {} s", .after.as_secs())]
+    Hangs {
+        /// The daemon's name.
+        daemon: String,
+        /// How long the client waited.
+        after: Duration,
+    },
+    /// The connection broke, or what came back is not what the contract says.
+    #[error("{daemon} broke off or answered what nobody understands: {why}")]
+    Broken {
+        /// The daemon's name.
+        daemon: String,
+        /// What was wrong.
+        why: String,
+    },
+    /// The daemon, or the request on its way there, said no.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        let code = match &error {
+            CallError::Fault(fault) => return fault.clone(),
+            CallError::Unreachable { .. } => "unavailable",
+            CallError::Hangs { .. } => return Self::timeout("daemon_hangs", error.to_string()),
+            CallError::Broken { .. } => "daemon_broken",
+        };
+        Self::unavailable(code, format!("{error}; see agentctl status")).with_private(crate::fault::chain(&error))
+    }
+}
+
+/// A daemon as seen from outside.
+#[derive(Debug)]
+pub struct Client {
+    socket: PathBuf,
+    role: Option<Role>,
+    kept: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+}
+
+impl Client {
+    /// The daemon at this socket. Nothing is connected before the first call.
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self { socket: socket.into(), role: None, kept: Mutex::default() }
+    }
+
+    /// The same, acting in a narrower role on every connection.
+    #[must_use]
+    pub fn narrowed_to(mut self, role: Role) -> Self {
+        self.role = Some(role);
+        self
+    }
+
+    /// Where the daemon listens.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// One typed call under a new request id.
+    pub async fn call<E: Endpoint>(&self, request: &E::Request) -> Result<E::Response, CallError> {
+        self.call_under::<E>(&RequestId::generate(), request).await
+    }
+
+    /// One typed call as part of the act `id`.
+    pub async fn call_under<E: Endpoint>(&self, id: &RequestId, request: &E::Request) -> Result<E::Response, CallError> {
+        let info = EndpointInfo::of::<E>();
+        let (target, body) = if info.method.has_body() && info.path_fields().next().is_none() {
+            (info.path.to_owned(), serde_json::to_vec(request).map_err(Fault::internal)?)
+        } else {
+            disassemble(&info, serde_json::to_value(request).map_err(Fault::internal)?)?
+        };
+        let answer = self.exchange(info.method, &target, body, id, info.deadline + GRACE).await?;
+        serde_json::from_slice(&answer).map_err(|error| self.broken(error.to_string()))
+    }
+
+    /// One call by the endpoint's facts, with JSON on both sides.
+    pub async fn call_json(&self, info: &EndpointInfo, id: &RequestId, request: Value) -> Result<Value, CallError> {
+        let (target, body) = disassemble(info, request)?;
+        let answer = self.exchange(info.method, &target, body, id, info.deadline + GRACE).await?;
+        serde_json::from_slice(&answer).map_err(|error| self.broken(error.to_string()))
+    }
+
+    /// What the daemon serves at a path that is no endpoint, such as `/metrics`.
+    pub async fn get(&self, target: &str) -> Result<Bytes, CallError> {
+        self.exchange(Method::Get, target, Vec::new(), &RequestId::generate(), Duration::from_secs(30)).await
+    }
+
+    async fn exchange(&self, method: Method, target: &str, body: Vec<u8>, id: &RequestId, deadline: Duration) -> Result<Bytes, CallError> {
+        let mut request = Request::builder()
+            .method(method.as_str())
+            .uri(target)
+            .header(header::HOST, "localhost")
+            .header(REQUEST_ID_HEADER, id.as_str());
+        if let Some(role) = self.role {
+            request = request.header(ROLE_HEADER, role.as_str());
+        }
+        if method.has_body() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(Full::new(Bytes::from(body))).map_err(|error| self.broken(error.to_string()))?;
+        let exchange = async {
+            let (response, connection) = self.send(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+            let body = body.map_err(|error| self.broken(error.to_string()))?.to_bytes();
+            self.keep(connection);
+            Ok((status, body))
+        };
+        match tokio::time::timeout(deadline, exchange).await {
+            Ok(Ok((status, body))) if status.is_success() => Ok(body),
+            Ok(Ok((status, body))) => Err(self.fault(status, &body)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(CallError::Hangs { daemon: self.daemon(), after: deadline }),
+        }
+    }
+
+    /// Sends over a kept connection, or a new one where none is left or the kept one had been closed meanwhile.
+    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<(Response<Incoming>, SendRequest<Full<Bytes>>), CallError> {
+        while let Some(mut connection) = self.take_kept() {
+            if connection.ready().await.is_err() {
+                continue;
+            }
+            match connection.try_send_request(request).await {
+                Ok(response) => return Ok((response, connection)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(self.broken(error.into_error().to_string())),
+                },
+            }
+        }
+        let mut connection = self.connect().await?;
+        let response = connection.send_request(request).await.map_err(|error| self.broken(crate::fault::chain(&error)))?;
+        Ok((response, connection))
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, CallError> {
+        let stream = match tokio::time::timeout(CONNECT, UnixStream::connect(&self.socket)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(source)) => return Err(CallError::Unreachable { daemon: self.daemon(), socket: self.socket.clone(), source }),
+            Err(_) => return Err(CallError::Hangs { daemon: self.daemon(), after: CONNECT }),
+        };
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (connection, driver) = handshake.map_err(|error| self.broken(error.to_string()))?;
+        tokio::spawn(driver);
+        Ok(connection)
+    }
+
+    fn take_kept(&self) -> Option<SendRequest<Full<Bytes>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn keep(&self, connection: SendRequest<Full<Bytes>>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT && !connection.is_closed() {
+            kept.push(connection);
+        }
+    }
+
+    fn fault(&self, status: StatusCode, body: &[u8]) -> CallError {
+        match serde_json::from_slice::<Envelope>(body) {
+            Ok(envelope) => Fault::from_envelope(status, envelope).into(),
+            Err(_) => self.broken(format!("status {status} without the envelope")),
+        }
+    }
+
+    fn broken(&self, why: impl Into<String>) -> CallError {
+        CallError::Broken { daemon: self.daemon(), why: why.into() }
+    }
+
+    fn daemon(&self) -> String {
+        self.socket.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,178 @@
+//! The life of a daemon: log, configuration, bind, ready, serve, stop.
+
+mod config;
+mod dirs;
+mod instance;
+mod log;
+mod socket;
+
+use std::{fmt::Display, future::Future, marker::PhantomData, process::ExitCode, sync::Arc, time::Duration};
+
+use clap::Parser;
+use serde::de::DeserializeOwned;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+pub use self::{
+    config::{ConfigError, DEFAULT_CONFIG, SUITE, Settings},
+    dirs::Dirs,
+    instance::running_pid,
+};
+use crate::{
+    caller::Accounts,
+    fault::chain,
+    metrics::Metrics,
+    routes::Routes,
+    server::{Limits, Server},
+};
+
+/// EX_USAGE of sysexits.h: the configuration or the flags are wrong.
+const EXIT_USAGE: u8 = 64;
+
+/// A daemon by its name, with the type of its table in osmoda.toml.
+#[derive(Debug)]
+pub struct Daemon<C> {
+    name: &'static str,
+    config: PhantomData<fn() -> C>,
+}
+
+/// What a daemon starts from.
+#[derive(Debug)]
+pub struct Start<C> {
+    /// Its table of osmoda.toml, with variables and flags over it.
+    pub config: C,
+    /// Where the suite's sockets and state are.
+    pub dirs: Dirs,
+    /// Cancelled when the daemon is to stop.
+    pub stop: CancellationToken,
+}
+
+/// A daemon that is ready to serve.
+pub struct Ready<S, C> {
+    /// What it serves.
+    pub routes: Routes<S>,
+    /// Its metrics.
+    pub metrics: Arc<Metrics>,
+    /// Takes a new configuration on SIGHUP; says why not.
+    pub reload: Box<dyn Fn(C) -> Result<(), String> + Send + Sync>,
+    /// Whether its own work goes on; the watchdog is fed only while it does.
+    pub is_alive: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Runs last, after the last connection has ended.
+    pub finish: Box<dyn FnOnce() + Send>,
+}
+
+#[derive(Debug, Parser)]
+struct Flags {
+    /// The configuration file.
+    #[arg(long, env = "OSMODA_CONFIG", value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    /// The folder of the sockets.
+    #[arg(long, env = "OSMODA_RUN_DIR", value_name = "DIR")]
+    run_dir: Option<std::path::PathBuf>,
+    /// The folder of the state.
+    #[arg(long, env = "OSMODA_STATE_DIR", value_name = "DIR")]
+    state_dir: Option<std::path::PathBuf>,
+    /// One setting of this daemon's table, such as `shell.per_minute=10`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
+    /// The daemon that is called `name`, listens at `name.sock` and is configured by the table `[name]`.
+    pub fn named(name: &'static str) -> Self {
+        Self { name, config: PhantomData }
+    }
+
+    /// Lives: returns when the daemon was told to stop, or could not start.
+    pub fn run<S, F, Fut, E>(self, start: F) -> ExitCode
+    where
+        S: Send + Sync + 'static,
+        F: FnOnce(Start<C>) -> Fut,
+        Fut: Future<Output = Result<Ready<S, C>, E>>,
+        E: Display,
+    {
+        let flags = Flags::try_parse().unwrap_or_else(|error| error.exit());
+        log::init();
+        let dirs = Dirs::new(flags.run_dir, flags.state_dir);
+        let settings = Settings { daemon: self.name, file: flags.config, overrides: flags.set };
+        let config = match settings.load::<C>() {
+            Ok(config) => config,
+            Err(error) => {
+                error!("{}", chain(&error));
+                return ExitCode::from(EXIT_USAGE);
+            }
+        };
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                error!(%error, "no runtime");
+                return ExitCode::FAILURE;
+            }
+        };
+        let result = runtime.block_on(self.live(config, &settings, dirs, start));
+        // Detached threads, such as a blocked file read, must not hold the exit up.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                error!("{why}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn live<S, F, Fut, E>(&self, config: C, settings: &Settings, dirs: Dirs, start: F) -> Result<(), String>
+    where
+        S: Send + Sync + 'static,
+        F: FnOnce(Start<C>) -> Fut,
+        Fut: Future<Output = Result<Ready<S, C>, E>>,
+        E: Display,
+    {
+        let name = self.name;
+        dirs.prepare().map_err(|error| format!("{}: {}", error, chain(&error)))?;
+        let instance = instance::Instance::claim(&dirs, name).map_err(|error| error.to_string())?;
+        let stop = CancellationToken::new();
+        let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
+        let ready = start(Start { config, dirs: dirs.clone(), stop: stop.clone() }).await.map_err(|error| error.to_string())?;
+        let server = Server::new(ready.routes, accounts.clone(), ready.metrics, Limits::default()).map_err(|error| error.to_string())?;
+        let listener = socket::listen(&dirs.socket(name)).map_err(|error| error.to_string())?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
+        let mut watchdog = tokio::time::interval(sd_notify::watchdog_enabled().map_or(Duration::from_secs(3600), |limit| limit / 3));
+        let serving = tokio::spawn(server.serve(listener, stop.clone()));
+        tell(&[sd_notify::NotifyState::Ready]);
+        info!(daemon = name, socket = %dirs.socket(name).display(), "ready");
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => {
+                    accounts.refresh();
+                    match settings.load::<C>().map_err(|error| chain(&error)).and_then(|config| (ready.reload)(config)) {
+                        Ok(()) => info!("configuration reloaded"),
+                        Err(why) => warn!(why, "the new configuration is not used; the one before stays"),
+                    }
+                }
+                _ = watchdog.tick() => if (ready.is_alive)() {
+                    tell(&[sd_notify::NotifyState::Watchdog]);
+                },
+            }
+        }
+        tell(&[sd_notify::NotifyState::Stopping]);
+        info!("stopping");
+        stop.cancel();
+        let _ = serving.await;
+        (ready.finish)();
+        drop(instance);
+        Ok(())
+    }
+}
+
+/// Tells systemd, where there is one.
+fn tell(state: &[sd_notify::NotifyState]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!(%error, "systemd could not be told");
+    }
+}

@@ -1,0 +1,30 @@
+//! What every daemon of osmoda shares: endpoints over Unix sockets, their server and typed client, faults, callers,
+//! and the life of a daemon. Knows HTTP and sockets, knows no daemon.
+
+mod assemble;
+mod call;
+mod caller;
+mod client;
+pub mod daemon;
+mod endpoint;
+mod fault;
+mod health;
+mod metrics;
+pub mod openapi;
+mod record;
+mod request_id;
+mod routes;
+mod server;
+
+pub use call::Call;
+pub use caller::{AGENT_GROUP, Accounts, Caller, DAEMON_GROUP, OPERATOR_GROUP, Peer, ROLE_HEADER, Role, SOCKET_GROUP, UnknownRole};
+pub use client::{CallError, Client};
+pub use endpoint::{Access, DEFAULT_BODY_LIMIT, DEFAULT_DEADLINE, Effect, Endpoint, EndpointInfo, Method, Record};
+pub use fault::{Envelope, Fault, chain};
+pub use health::{Health, Nothing, Up};
+pub use http::StatusCode;
+pub use metrics::Metrics;
+pub use record::{Act, Gate, LONGEST_RECORDED_STRING, Leave, NewEvent, Recorder};
+pub use request_id::{BadRequestId, REQUEST_ID_HEADER, RequestId};
+pub use routes::{AsyncHandler, Routes};
+pub use server::{BadRoute, Limits, Server};

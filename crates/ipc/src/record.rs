@@ -1,0 +1,120 @@
+//! No act without a record, no danger without leave: what the server asks before, and tells after, each act.
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{call::Call, endpoint::EndpointInfo, fault::Fault};
+
+/// The longest string that the ledger keeps whole, in bytes.
+pub const LONGEST_RECORDED_STRING: usize = 4096;
+
+/// An event that is not in the ledger yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEvent {
+    /// Dotted lower case, such as `shell_exec.intent`; never holds `|`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Who acted, such as `agent:claude`; never holds `|`.
+    pub actor: String,
+    /// What happened.
+    pub payload: Value,
+}
+
+/// Where events go: agentd's ledger itself, or agentd over its socket.
+pub trait Recorder: Send + Sync + 'static {
+    /// Answers with the event's id once it is durable; 503 `ledger_unavailable` where it can't be.
+    fn append(&self, event: NewEvent) -> BoxFuture<'_, Result<i64, Fault>>;
+}
+
+/// An act that is about to happen.
+#[derive(Debug)]
+pub struct Act<'a> {
+    /// Whose endpoint it is.
+    pub endpoint: &'a EndpointInfo,
+    /// The whole request as JSON.
+    pub request: &'a Value,
+}
+
+/// Leave to act.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leave {
+    /// The approval that was used up for it, where one was needed.
+    pub approval_id: Option<String>,
+}
+
+/// Decides whether a destructive act may start now.
+pub trait Gate: Send + Sync + 'static {
+    /// Leave, or 403 `approval_required` with the id to ask about.
+    fn pass<'a>(&'a self, call: &'a Call, act: Act<'a>) -> BoxFuture<'a, Result<Leave, Fault>>;
+}
+
+/// The value with every long string replaced by its length, so that the ledger stays small.
+pub fn abridge(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.len() > LONGEST_RECORDED_STRING => json!({ "bytes": text.len() }),
+        Value::Array(items) => items.into_iter().map(abridge).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, field)| (name, abridge(field))).collect(),
+        short => short,
+    }
+}
+
+/// The event before an act.
+pub(crate) fn intent(daemon: &str, call: &Call, endpoint: &EndpointInfo, request: &Value, leave: &Leave) -> NewEvent {
+    let mut payload = json!({
+        "request_id": call.request_id,
+        "daemon": daemon,
+        "uid": call.caller.uid,
+        "pid": call.caller.pid,
+        "request": request,
+    });
+    if let Some(id) = &leave.approval_id {
+        payload["approval_id"] = json!(id);
+    }
+    NewEvent { kind: format!("{}.intent", endpoint.name), actor: call.caller.actor(), payload }
+}
+
+/// The event after an act.
+pub(crate) struct Outcome<'a> {
+    pub(crate) daemon: &'a str,
+    pub(crate) call: &'a Call,
+    pub(crate) endpoint: &'a EndpointInfo,
+    pub(crate) duration_ms: u64,
+    /// The answer's receipt, or the fault.
+    pub(crate) result: Result<Value, &'a Fault>,
+    /// Where no intent was written: what was asked.
+    pub(crate) request: Option<&'a Value>,
+}
+
+impl From<Outcome<'_>> for NewEvent {
+    fn from(outcome: Outcome<'_>) -> Self {
+        let mut payload = json!({
+            "request_id": outcome.call.request_id,
+            "daemon": outcome.daemon,
+            "ok": outcome.result.is_ok(),
+            "duration_ms": outcome.duration_ms,
+        });
+        match outcome.result {
+            Ok(Value::Null) => {}
+            Ok(receipt) => payload["result"] = receipt,
+            Err(fault) => payload["code"] = json!(fault.code()),
+        }
+        if let Some(request) = outcome.request {
+            payload["request"] = request.clone();
+            payload["uid"] = json!(outcome.call.caller.uid);
+        }
+        Self { kind: format!("{}.outcome", outcome.endpoint.name), actor: outcome.call.caller.actor(), payload }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_strings_are_recorded_by_their_length() {
+        let long = "x".repeat(LONGEST_RECORDED_STRING + 1);
+        assert_eq!(abridge(json!({"a": [long], "b": "short"})), json!({"a": [{"bytes": 4097}], "b": "short"}));
+    }
+}
