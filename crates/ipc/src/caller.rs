@@ -252,7 +252,7 @@ fn parent_of(pid: i32) -> Option<i32> {
 }
 
 /// The gid of the group that may open the sockets, where there is one.
-pub fn socket_group() -> Option<Gid> {
+pub(crate) fn socket_group() -> Option<Gid> {
     Group::from_name(SOCKET_GROUP).ok().flatten().map(|group| group.gid)
 }
 

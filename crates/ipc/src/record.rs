@@ -51,7 +51,7 @@ pub trait Gate: Send + Sync + 'static {
 }
 
 /// The value with every long string replaced by its length, so that the ledger stays small.
-pub fn abridge(value: Value) -> Value {
+pub(crate) fn abridge(value: Value) -> Value {
     match value {
         Value::String(text) if text.len() > LONGEST_RECORDED_STRING => json!({ "bytes": text.len() }),
         Value::Array(items) => items.into_iter().map(abridge).collect(),
