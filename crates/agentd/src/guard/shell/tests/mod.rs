@@ -1,0 +1,1 @@
+//! Tables of commands, and what must hold for any.
