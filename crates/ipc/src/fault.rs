@@ -67,7 +67,7 @@ impl Fault {
                 | StatusCode::TOO_MANY_REQUESTS
                 | StatusCode::REQUEST_TIMEOUT
         );
-        Self {
+        Self(Box::new(Parts {
             status,
             code: code.into(),
             message: message.into(),
@@ -75,7 +75,7 @@ impl Fault {
             retryable,
             private: None,
             request_id: None,
-        }
+        }))
     }
 
     constructors! {
