@@ -273,7 +273,7 @@ fn gather(waiting: &mut mpsc::Receiver<Waiting>, group: &mut Vec<Waiting>, last:
         match waiting.try_recv() {
             Ok(event) => group.push(event),
             Err(mpsc::error::TryRecvError::Empty) if group.len() < last && started.elapsed() < GATHER => {
-                std::thread::yield_now()
+                std::thread::yield_now();
             }
             Err(_) => return,
         }

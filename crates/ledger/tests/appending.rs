@@ -1,5 +1,7 @@
 //! Appends from many callers: each answered once, in a chain without gaps, also over a reopening and a failing disk.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::{collections::HashSet, sync::Arc};
 
 use osmoda_api::agentd::{EventLogRequest, ReceiptListRequest};

@@ -1,5 +1,7 @@
 //! Whoever changes the database is found, and the first bad event is named.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::path::{Path, PathBuf};
 
 use osmoda_api::agentd::Verification;

@@ -91,11 +91,11 @@ impl Table {
         let id = given.unwrap_or_else(RequestId::generate);
         match self.answer(connection, request, &id, started).await {
             Ok((content_type, body)) => respond(StatusCode::OK, content_type, &id, body),
-            Err((endpoint, fault)) => self.respond_fault(endpoint, fault.with_request_id(&id), &id),
+            Err((endpoint, fault)) => self.respond_fault(endpoint, &fault.with_request_id(&id), &id),
         }
     }
 
-    fn respond_fault(&self, endpoint: &'static str, fault: Fault, id: &RequestId) -> Response<Full<Bytes>> {
+    fn respond_fault(&self, endpoint: &'static str, fault: &Fault, id: &RequestId) -> Response<Full<Bytes>> {
         let (code, private) = (fault.code(), fault.private().unwrap_or_default());
         if fault.status().is_server_error() {
             error!(endpoint, request_id = %id, code, private, "{}", fault.message());
