@@ -39,13 +39,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The most questions that may be open at once: one that is never answered keeps a thread for itself.
 const MOST_OPEN: usize = 16;
 
+/// How many questions are open.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 /// The space of each mount, in the same order; None where it doesn't answer.
 pub(super) fn of(mounts: &[Mount]) -> Vec<Option<Space>> {
     let is_remote = |mount: &Mount| REMOTE.contains(&mount.fstype.as_str()) || mount.fstype.starts_with("fuse");
     let paths = mounts.iter().enumerate().filter(|(_, mount)| is_remote(mount)).map(|(at, mount)| (at, path(mount)));
-    let remote = patiently(paths.collect(), PATIENCE, ask);
+    let remote = patiently(paths.collect(), PATIENCE, &OPEN, ask);
     let told = |(at, mount)| if is_remote(mount) { remote.get(&at).copied().flatten() } else { ask(&path(mount)) };
     mounts.iter().enumerate().map(told).collect()
 }
@@ -62,24 +63,25 @@ fn ask(path: &PathBuf) -> Option<Space> {
 fn patiently<T: Send + 'static>(
     paths: Vec<(usize, PathBuf)>,
     patience: Duration,
+    open: &'static AtomicUsize,
     ask: impl Fn(&PathBuf) -> T + Copy + Send + 'static,
 ) -> HashMap<usize, T> {
     let (sender, answers) = mpsc::channel();
     for (at, path) in paths {
-        if OPEN.fetch_add(1, Ordering::Relaxed) >= MOST_OPEN {
-            OPEN.fetch_sub(1, Ordering::Relaxed);
+        if open.fetch_add(1, Ordering::Relaxed) >= MOST_OPEN {
+            open.fetch_sub(1, Ordering::Relaxed);
             tracing::warn!(?path, "not asked for its space: too many file systems don't answer");
             continue;
         }
         let sender = sender.clone();
         let asker = thread::Builder::new().name("space".into()).spawn(move || {
             let answer = ask(&path);
-            OPEN.fetch_sub(1, Ordering::Relaxed);
+            open.fetch_sub(1, Ordering::Relaxed);
             // Whoever asked may have gone on.
             let _ = sender.send((at, answer));
         });
         if asker.is_err() {
-            OPEN.fetch_sub(1, Ordering::Relaxed);
+            open.fetch_sub(1, Ordering::Relaxed);
         }
     }
     drop(sender);
@@ -97,6 +99,7 @@ mod tests {
 
     #[test]
     fn one_that_never_answers_holds_nobody_up() {
+        static OPEN: AtomicUsize = AtomicUsize::new(0);
         let never = |path: &PathBuf| {
             while path.ends_with("never") {
                 thread::park();
@@ -104,12 +107,12 @@ mod tests {
             path.clone()
         };
         let paths = ["/a", "/never", "/b"].map(PathBuf::from).into_iter().enumerate().collect();
-        let told = patiently(paths, Duration::from_millis(300), never);
+        let told = patiently(paths, Duration::from_secs(1), &OPEN, never);
         assert_eq!(told, HashMap::from([(0, "/a".into()), (2, "/b".into())]));
 
         // So many that never answer leave no thread for more, and still nobody waits.
         let paths = (0..2 * MOST_OPEN).map(|at| (at, PathBuf::from("/never"))).collect();
-        assert!(patiently(paths, Duration::from_millis(10), never).is_empty());
-        assert!(OPEN.load(Ordering::Relaxed) <= MOST_OPEN);
+        assert!(patiently(paths, Duration::from_millis(10), &OPEN, never).is_empty());
+        assert_eq!(OPEN.load(Ordering::Relaxed), MOST_OPEN);
     }
 }
