@@ -8,7 +8,6 @@ use crate::system::SystemError;
 
 /// Why the network's state could not be told.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum NetworkError {
     /// The kernel didn't tell its interfaces, addresses or routes.
     #[error("can't read {what} over netlink")]

@@ -210,11 +210,10 @@ pub(super) fn detect(executable: Option<&str>, name: Option<&str>, unit: Option<
 /// Without what a wrapper of Nix adds (`.nginx-wrapped`) and what a title adds (`nginx: worker`).
 fn plain(name: &str) -> String {
     let name = name.split([':', ' ']).next().unwrap_or(name).to_ascii_lowercase();
-    let name = name.strip_prefix('.').unwrap_or(&name);
+    let Some(wrapped) = name.strip_prefix('.') else { return name };
     // The kernel cuts a process's name after 15 bytes, so that only a part of the suffix may be left.
-    let unwrapped =
-        name.rfind("-w").filter(|at| "-wrapped".starts_with(&name[*at..]) || name[*at..].starts_with("-wrapped"));
-    name[..unwrapped.unwrap_or(name.len())].to_owned()
+    let bare = wrapped.rsplit_once('-').filter(|(_, suffix)| "wrapped".starts_with(suffix)).map(|(bare, _)| bare);
+    bare.unwrap_or(wrapped).to_owned()
 }
 
 fn is_osmoda(name: &str) -> bool {

@@ -59,7 +59,11 @@ where
             return Err(io::ErrorKind::TimedOut.into());
         }
         buffer.clear();
-        let size = socket.recv(&mut buffer, nix::libc::MSG_TRUNC)?;
+        let size = match socket.recv(&mut buffer, nix::libc::MSG_TRUNC) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::TimedOut.into()),
+            received => received?,
+        };
         if size > buffer.len() {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a netlink message is larger than 64 KiB"));
         }

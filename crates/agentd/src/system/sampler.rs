@@ -102,7 +102,8 @@ impl Ticks {
     fn percent_since(self, before: Self) -> Option<f64> {
         let total = self.total.checked_sub(before.total).filter(|total| *total > 0)?;
         let idle = self.idle.saturating_sub(before.idle).min(total);
-        Some((total - idle) as f64 / total as f64 * 100.0)
+        // To two places: what is behind them is noise.
+        Some(((total - idle) as f64 / total as f64 * 10_000.0).round() / 100.0)
     }
 }
 
@@ -137,6 +138,7 @@ mod tests {
             (at(100, 100), at(100, 200), Some(100.0)),
             (at(100, 100), at(90, 200), Some(100.0)),
             (at(0, 100), at(150, 200), Some(0.0)),
+            (at(0, 0), at(1, 3), Some(66.67)),
             (at(5, 100), at(5, 100), None),
             (at(5, 100), at(5, 90), None),
         ] {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    ffi::CString,
+    ffi::{CStr, CString},
     os::unix::ffi::OsStrExt,
     rc::Rc,
 };
@@ -46,8 +46,10 @@ pub(crate) fn owners<T>(
 /// The inodes of a process's sockets; none where they may not be seen.
 fn sockets(process: &Process) -> Vec<u64> {
     let Some(mut folder) = process.open_files() else { return Vec::new() };
-    let names: Vec<CString> =
-        folder.iter().flatten().take(MOST_FILES).map(|entry| entry.file_name().to_owned()).collect();
+    // By number; the folder's own entries are no links.
+    let is_number = |name: &CStr| name.to_bytes().first().is_some_and(u8::is_ascii_digit);
+    let entries = folder.iter().flatten().filter(|entry| is_number(entry.file_name())).take(MOST_FILES);
+    let names: Vec<CString> = entries.map(|entry| entry.file_name().to_owned()).collect();
     let link = |name: &CString| readlinkat(&folder, name.as_c_str()).ok();
     names.iter().filter_map(link).filter_map(|link| socket_inode(link.as_bytes())).collect()
 }
