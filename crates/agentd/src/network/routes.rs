@@ -5,12 +5,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use libc::RT_TABLE_LOCAL;
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHop, RouteType, RouteVia},
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
-use nix::libc::RT_TABLE_LOCAL;
 use osmoda_api::agentd::Route;
 
 use super::{

@@ -59,7 +59,7 @@ where
             return Err(io::ErrorKind::TimedOut.into());
         }
         buffer.clear();
-        let size = match socket.recv(&mut buffer, nix::libc::MSG_TRUNC) {
+        let size = match socket.recv(&mut buffer, libc::MSG_TRUNC) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::TimedOut.into()),
             received => received?,

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
+use libc::{SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM};
 use netlink_packet_sock_diag::{
     SockDiagMessage,
     constants::{AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP},
@@ -9,7 +10,6 @@ use netlink_packet_sock_diag::{
     unix::{self, ShowFlags, UnixRequest, UnixResponse, nlas::UnixDiagName},
 };
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
-use nix::libc::{SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM};
 
 use super::{Family, InetSocket, MOST_SOCKETS, State, Transport, UnixSocket, Wanted};
 use crate::system::{netlink, text};
