@@ -1,4 +1,4 @@
-//! A tool's arguments as they are, forwarded to its daemon as JSON.
+//! A tool's arguments, forwarded to its daemon as the JSON that they are.
 
 use osmoda_ipc::{CallError, Client, Fault, RequestId, Role, daemon::Dirs};
 use serde_json::Value;

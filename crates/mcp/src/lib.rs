@@ -4,6 +4,7 @@
 //! types stay behind `server`; rows, schemas and forwarding know nothing of it.
 
 mod forward;
+mod instructions;
 mod options;
 mod schema;
 mod server;
@@ -13,6 +14,7 @@ mod toolset;
 
 pub use forward::{ForwardError, forward};
 pub use options::Options;
+pub use server::listing;
 pub use stdio::{ServeError, serve, serve_stdio};
 pub use tools::{Hints, ToolInfo, tool, tools};
 pub use toolset::{Toolset, UnknownToolset};

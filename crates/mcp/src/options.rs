@@ -1,5 +1,7 @@
 //! What a server is started with.
 
+use std::time::Duration;
+
 use osmoda_ipc::{Effect, daemon::Dirs};
 
 use crate::{ToolInfo, Toolset, tools};
@@ -19,13 +21,22 @@ pub struct Options {
     /// Ask the person at the client in place where an act needs an approval. Works only where the client can ask and
     /// this process may act as an operator.
     pub elicit: bool,
+    /// How often a call that still runs says so to a client that wants to know.
+    pub progress_every: Duration,
 }
 
 impl Options {
     /// Every tool of this version, over the sockets in `dirs`.
     pub fn new(dirs: Dirs) -> Self {
         let daemons = osmoda_api::daemons().iter().map(|daemon| daemon.name).collect();
-        Self { dirs, daemons, toolsets: Vec::new(), read_only: false, elicit: false }
+        Self {
+            dirs,
+            daemons,
+            toolsets: Vec::new(),
+            read_only: false,
+            elicit: false,
+            progress_every: Duration::from_secs(5),
+        }
     }
 
     /// The tools that are listed and can be called.

@@ -34,6 +34,17 @@ impl Toolset {
     }
 }
 
+/// What a toolset is good for, for models.
+pub(crate) const fn about(toolset: Toolset) -> &'static str {
+    match toolset {
+        Toolset::System => "the machine's health, tables of its state, what runs on it, and the ledger",
+        Toolset::FilesAndShell => "read, write and list files, and run commands",
+        Toolset::ServicesAndNetwork => "interfaces, ports, resolvers and routes",
+        Toolset::IdentityAndReceipts => "who did what, with which approval and which result",
+        Toolset::Approval => "ask the operator for leave, and see how it stands",
+    }
+}
+
 impl fmt::Display for Toolset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

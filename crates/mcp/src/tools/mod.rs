@@ -73,6 +73,11 @@ fn row<E: Endpoint>(title: &'static str, toolset: Toolset) -> ToolInfo {
 }
 
 impl ToolInfo {
+    /// Whether it has an argument of this name.
+    pub(crate) fn takes(&self, argument: &str) -> bool {
+        self.input_schema.get("properties").is_some_and(|all| all.get(argument).is_some())
+    }
+
     /// Always at hand.
     fn always_loaded(self) -> Self {
         Self { always_load: true, ..self }
