@@ -1,1 +1,3 @@
-//! .
+//! agentd: the system bridge, the ledger and the approvals.
+
+pub mod guard;
