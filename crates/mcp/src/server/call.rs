@@ -84,7 +84,7 @@ impl Server {
         };
         match settled {
             Settled::Approved(approval) => Ok(act.finished(act.perform_approved(&approval).await)),
-            Settled::Refused(fault) => Ok(act.finished(Err(*fault))),
+            Settled::Refused(fault) => Ok(act.finished(Err(fault))),
             Settled::Asked(question) => Ok((*question).with_meta(act.meta()).into()),
         }
     }
