@@ -169,14 +169,14 @@ fn three_to_eight_tools_are_always_at_hand() {
 }
 
 #[test]
-fn schemas_need_nothing_from_elsewhere() {
+fn schemas_need_nothing_from_elsewhere_and_arguments_no_null() {
     for tool in tools() {
-        for schema in [&tool.input_schema, &tool.output_schema] {
-            let text = serde_json::to_string(schema).unwrap();
-            for unwanted in ["\"$ref\"", "\"$defs\"", "\"$schema\"", "\"null\"", "\"default\":null", "\"format\":"] {
-                assert!(!text.contains(unwanted), "{} has {unwanted}: {text}", tool.name);
-            }
+        let text = |schema: &Value| serde_json::to_string(schema).unwrap();
+        let both = text(&tool.input_schema) + &text(&tool.output_schema);
+        for unwanted in ["\"$ref\"", "\"$defs\"", "\"$schema\"", "\"default\":null", "\"format\":", "\"type\":["] {
+            assert!(!both.contains(unwanted), "{} has {unwanted}: {both}", tool.name);
         }
+        assert!(!text(&tool.input_schema).contains("null"), "{}", tool.name);
     }
 }
 

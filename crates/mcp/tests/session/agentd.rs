@@ -21,6 +21,8 @@ use tempfile::TempDir;
 use tokio::{net::UnixListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::client::NEVER;
+
 /// What the daemon knows and what a test asks of it afterwards.
 pub(crate) struct Machine {
     approvals: Mutex<BTreeMap<String, (Approval, Option<String>)>>,
@@ -32,6 +34,11 @@ pub(crate) struct Machine {
     pub(crate) release: Semaphore,
     /// One permit for each command `wait` whose caller hung up.
     pub(crate) hung_up: Semaphore,
+}
+
+/// Waits for a permit and takes it.
+pub(crate) async fn sign(of: &Semaphore) {
+    tokio::time::timeout(NEVER, of.acquire()).await.expect("it never happens").unwrap().forget();
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -225,7 +225,11 @@ async fn a_client_that_leaves_instead_of_answering_leaves_the_approval_pending()
     let mut session = Session::begin_with(asking(&suite), Era::Legacy, forms()).await;
     session.send("tools/call", call(DANGER)).await;
     assert_eq!(session.next_message().await["method"], "elicitation/create");
+    // From here the clock moves only where everything waits for it: any pause would show.
+    tokio::time::pause();
+    let left = tokio::time::Instant::now();
     session.close().await.1.unwrap();
+    assert_eq!(left.elapsed().as_millis(), 0);
     assert_eq!(suite.machine.approvals(), [Pending]);
     assert_eq!(suite.machine.ran(), Vec::<String>::new());
 }

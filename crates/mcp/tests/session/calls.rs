@@ -7,7 +7,7 @@ use osmoda_mcp::Options;
 use serde_json::{Value, json};
 
 use crate::{
-    agentd::Suite,
+    agentd::{Suite, sign},
     client::{Era, Session},
 };
 
@@ -135,7 +135,7 @@ async fn who_asked_for_no_signs_of_life_gets_none() {
     let options = Options { progress_every: Duration::from_millis(1), ..Options::new(suite.dirs()) };
     let mut session = Session::begin(options, Era::Legacy).await;
     let call = session.send("tools/call", json!({ "name": "shell_exec", "arguments": { "command": "wait" } })).await;
-    suite.machine.began.acquire().await.unwrap().forget();
+    sign(&suite.machine.began).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     suite.machine.release.add_permits(1);
     session.answer(call).await;
@@ -149,9 +149,9 @@ async fn a_cancelled_call_ends_at_the_daemon_and_is_not_answered() {
         let mut session = Session::begin(Options::new(suite.dirs()), era).await;
         let call =
             session.send("tools/call", json!({ "name": "shell_exec", "arguments": { "command": "wait" } })).await;
-        suite.machine.began.acquire().await.unwrap().forget();
+        sign(&suite.machine.began).await;
         session.write(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call, "reason": "enough" } })).await;
-        suite.machine.hung_up.acquire().await.unwrap().forget();
+        sign(&suite.machine.hung_up).await;
         // The next answer is that of the next call.
         assert_eq!(session.call("system_health", json!({})).await["isError"], false);
     }
@@ -179,4 +179,20 @@ async fn a_call_that_was_sent_before_the_client_closed_its_end_is_still_answered
         (rest.len(), &rest[0]["id"], &rest[0]["result"]["structuredContent"]["stdout"]),
         (1, &json!(call), &json!("echo"))
     );
+}
+
+#[tokio::test]
+async fn signs_of_life_that_nobody_takes_any_more_do_not_hold_the_answer_up() {
+    let suite = Suite::start();
+    let options = Options { progress_every: Duration::from_millis(1), ..Options::new(suite.dirs()) };
+    let mut session = Session::begin(options, Era::Legacy).await;
+    let params = json!({ "name": "shell_exec", "arguments": { "command": "wait" }, "_meta": { "progressToken": 1 } });
+    let call = session.send("tools/call", params).await;
+    sign(&suite.machine.began).await;
+    session.hang_up().await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    suite.machine.release.add_permits(1);
+    let (rest, ended) = session.close().await;
+    ended.unwrap();
+    assert!(rest.iter().any(|message| message["id"] == call), "{rest:?}");
 }

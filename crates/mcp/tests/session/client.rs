@@ -11,7 +11,7 @@ use tokio::{
 };
 
 /// Nothing here takes this long: a test that waits for it has failed.
-const NEVER: Duration = Duration::from_secs(30);
+pub(crate) const NEVER: Duration = Duration::from_secs(30);
 
 /// The revision without `initialize`.
 pub(crate) const MODERN: &str = "2026-07-28";
@@ -142,9 +142,14 @@ impl Session {
             .collect()
     }
 
+    /// Closes the client's end and goes on reading.
+    pub(crate) async fn hang_up(&mut self) {
+        self.write.shutdown().await.unwrap();
+    }
+
     /// Closes the client's end, reads what is still said and waits for the server's end.
     pub(crate) async fn close(mut self) -> (Vec<Value>, Result<(), ServeError>) {
-        self.write.shutdown().await.unwrap();
+        self.hang_up().await;
         let mut rest = Vec::new();
         while let Some(line) = timeout(NEVER, self.read.next_line()).await.expect("the server does not end").unwrap() {
             rest.push(serde_json::from_str(&line).unwrap());
