@@ -95,7 +95,8 @@ impl Machine {
         let (approval, _) =
             approvals.get_mut(id).ok_or_else(|| Fault::not_found("unknown_approval", "no such approval"))?;
         if approval.status != ApprovalStatus::Approved || approval.command != command {
-            return Err(Fault::forbidden("approval_unusable", "not approved, or for something else"));
+            return Err(Fault::forbidden("approval_unusable", "not approved, or for something else")
+                .with_detail(json!({ "approval_id": id })));
         }
         approval.status = ApprovalStatus::Used;
         Ok(Leave { approval_id: Some(id.to_owned()) })

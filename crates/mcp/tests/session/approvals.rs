@@ -143,7 +143,8 @@ async fn a_state_of_another_call_or_another_process_is_refused() {
     let last = tampered.pop().unwrap();
     tampered.push(if last == 'A' { 'B' } else { 'A' });
 
-    let other_tool = json!({ "name": "system_health", "arguments": {}, "requestState": state, "inputResponses": { "approval": accept(true) } });
+    let mut other_tool = retry(DANGER, &state, &accept(true));
+    other_tool["name"] = json!("approval_request");
     for params in [
         retry("danger --more", &state, &accept(true)),
         retry(DANGER, &foreign, &accept(true)),
@@ -217,6 +218,17 @@ async fn an_agent_can_not_approve_through_the_tool_and_a_later_approval_works_wi
     assert_eq!(suite.machine.approvals(), [Approved]);
     let done = session.call("shell_exec", json!({ "command": DANGER, "approval_id": id })).await;
     check(&suite, &done, Used, None);
+}
+
+#[tokio::test]
+async fn only_a_missing_approval_is_asked_for() {
+    let suite = Suite::start();
+    let mut session = Session::begin_with(asking(&suite), Era::Legacy, forms()).await;
+    answered(&mut session, accept(true)).await;
+    let again = session.call("shell_exec", json!({ "command": DANGER, "approval_id": "apr_0" })).await;
+    check(&suite, &json!({ "structuredContent": { "stdout": DANGER } }), Used, None);
+    assert_eq!(code(&again), "approval_unusable");
+    assert_eq!(again["structuredContent"]["detail"]["approval_id"], "apr_0");
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod agentd;
 mod approvals;
 mod calls;
 mod client;
+mod forwarding;
 mod protocol;
 mod resources;
