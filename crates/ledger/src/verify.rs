@@ -3,6 +3,7 @@
 use std::{ops::Range, path::Path, thread};
 
 use osmoda_api::agentd::{BadEvent, Verification};
+use osmoda_ipc::{Fault, chain};
 use rusqlite::{Connection, OptionalExtension, types::ValueRef};
 
 use crate::{
@@ -19,6 +20,17 @@ pub enum VerifyError {
     /// It is no database that can be opened.
     #[error("the ledger can't be opened")]
     Open(#[source] rusqlite::Error),
+}
+
+impl From<VerifyError> for Fault {
+    fn from(error: VerifyError) -> Self {
+        match &error {
+            VerifyError::Open(_) => {
+                Self::unavailable("ledger_unavailable", "the ledger can't be opened; check the state folder")
+                    .with_private(chain(&error))
+            }
+        }
+    }
 }
 
 /// Checks the ledger at `path`, which may be in use or a copy.

@@ -173,9 +173,14 @@ impl Ledger {
         appended.await.unwrap_or(Err(AppendError::Busy))
     }
 
-    /// Whether the last commit succeeded.
+    /// Whether its writer runs.
+    pub fn is_alive(&self) -> bool {
+        self.writer.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Whether its writer runs and the last commit succeeded.
     pub fn is_well(&self) -> bool {
-        !self.health.failing.load(Ordering::Relaxed) && self.writer.as_ref().is_some_and(|thread| !thread.is_finished())
+        self.is_alive() && !self.health.failing.load(Ordering::Relaxed)
     }
 
     /// Commits and events since the ledger was opened.

@@ -58,8 +58,6 @@ pub struct Ready<S, C> {
     pub reload: Box<dyn Fn(C) -> Result<(), String> + Send + Sync>,
     /// Whether its own work goes on; the watchdog is fed only while it does.
     pub is_alive: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Runs last, after the last connection has ended.
-    pub finish: Box<dyn FnOnce() + Send>,
 }
 
 #[derive(Debug, Parser)]
@@ -167,7 +165,6 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         info!("stopping");
         stop.cancel();
         let _ = serving.await;
-        (ready.finish)();
         drop(instance);
         Ok(())
     }
