@@ -19,9 +19,21 @@ pub(crate) fn of_input(schema: &Schema) -> Value {
 }
 
 /// The schema of a tool's structured content.
+///
+/// A failed call's structured content is the fault, and clients made with the TypeScript SDK hold that, too, against this
+/// schema and show their own complaint in its place. So it asks for the result's fields or for the fault's.
 pub(crate) fn of_output(schema: &Schema) -> Value {
-    cleaned(schema)
+    let mut value = cleaned(schema);
+    if let Some(root) = value.as_object_mut()
+        && let Some(required) = root.remove("required")
+    {
+        root.insert("anyOf".into(), json!([{ "required": required }, { "required": FAULT }]));
+    }
+    value
 }
+
+/// The fields by which a fault is known.
+const FAULT: [&str; 3] = ["code", "message", "request_id"];
 
 fn cleaned(schema: &Schema) -> Value {
     let mut value = inlined(schema);
@@ -196,11 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn arguments_always_have_properties_and_results_keep_their_description() {
+    fn arguments_always_have_properties_and_results_are_results_or_faults() {
         assert_eq!(
             of_input(&schema_for!(Empty)),
             json!({ "type": "object", "additionalProperties": false, "properties": {} })
         );
-        assert_eq!(of_output(&schema_for!(Inner))["description"], "Inner things.");
+        let output = of_output(&schema_for!(Inner));
+        assert_eq!(output["description"], "Inner things.");
+        assert_eq!(
+            output["anyOf"],
+            json!([{ "required": ["secs"] }, { "required": ["code", "message", "request_id"] }])
+        );
+        assert!(output.get("required").is_none());
     }
 }

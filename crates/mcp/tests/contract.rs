@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use osmoda_ipc::Effect;
+use osmoda_ipc::{Effect, Fault};
 use osmoda_mcp::{ToolInfo, tools};
 use serde_json::{Value, json};
 
@@ -137,6 +137,30 @@ fn results_have_the_contracts_fields() {
             if rest.ends_with(']') {
                 list = None;
             }
+        }
+    }
+}
+
+/// Clients hold a failed call's structured content, which is the fault, against the output schema as well.
+#[test]
+fn a_fault_fits_every_output_schema() {
+    let fault = json!(Fault::bad_request("code", "message").with_detail(json!({})).envelope());
+    for tool in tools() {
+        let schema = &tool.output_schema;
+        let choices = schema["anyOf"].as_array().unwrap_or_else(|| panic!("{}: {schema}", tool.name));
+        let has_all = |choice: &Value| {
+            choice["required"].as_array().unwrap().iter().all(|name| fault.get(name.as_str().unwrap()).is_some())
+        };
+        assert!(choices.iter().any(has_all), "{}", tool.name);
+        assert!(schema.get("required").is_none() && schema.get("additionalProperties").is_none(), "{}", tool.name);
+        for (name, value) in fault.as_object().unwrap() {
+            let Some(property) = schema["properties"].get(name) else { continue };
+            let fits = match property["type"].as_str() {
+                Some("string") => value.is_string(),
+                Some("boolean") => value.is_boolean(),
+                _ => false,
+            };
+            assert!(fits, "{}: the result's {name} and the fault's are of different kinds", tool.name);
         }
     }
 }
