@@ -68,7 +68,11 @@ impl Command {
     pub(crate) fn wants_json(&self) -> bool {
         match self {
             Self::Up(up) => up.format.json,
-            Self::Down(format) | Self::Status(format) | Self::Health(format) | Self::Approvals(format) | Self::Tools(format) => format.json,
+            Self::Down(format)
+            | Self::Status(format)
+            | Self::Health(format)
+            | Self::Approvals(format)
+            | Self::Tools(format) => format.json,
             Self::Events(filter) => filter.format.json,
             Self::Receipts(filter) => filter.format.json,
             Self::VerifyLedger(source) => source.format.json,
@@ -90,7 +94,10 @@ pub(crate) struct Format {
 
 /// The name of a daemon of the suite.
 pub(crate) fn daemon_name(text: &str) -> Result<&'static str, String> {
-    SUITE.into_iter().find(|name| *name == text).ok_or_else(|| format!("there is no daemon of this name; there are {}", SUITE.join(", ")))
+    SUITE
+        .into_iter()
+        .find(|name| *name == text)
+        .ok_or_else(|| format!("there is no daemon of this name; there are {}", SUITE.join(", ")))
 }
 
 #[cfg(test)]

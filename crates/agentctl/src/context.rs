@@ -36,7 +36,8 @@ impl Context {
             Choice::Dir(dir) => format!("start it with: agentctl --dir {} up", dir.display()),
             Choice::Folders { .. } => "start it with: agentctl up".to_owned(),
             Choice::Installed => {
-                "start it with: systemctl start osmoda-agentd; or say --dir DIR for a suite of your own (agentctl up)".to_owned()
+                "start it with: systemctl start osmoda-agentd; or say --dir DIR for a suite of your own (agentctl up)"
+                    .to_owned()
             }
         }
     }
@@ -54,7 +55,11 @@ impl Context {
     }
 
     /// One call under a new request id, over a client that may be used again.
-    pub(crate) async fn call<E: Endpoint>(&self, client: &Client, request: &E::Request) -> Result<E::Response, Failure> {
+    pub(crate) async fn call<E: Endpoint>(
+        &self,
+        client: &Client,
+        request: &E::Request,
+    ) -> Result<E::Response, Failure> {
         let id = RequestId::generate();
         client.call_under::<E>(&id, request).await.map_err(|error| Failure::of_call(error, &id, &self.how_to_start()))
     }

@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn every_ending_has_its_documented_number() {
-        let table = [(Exit::Fine, 0), (Exit::Failed, 1), (Exit::Usage, 2), (Exit::NotReachable, 3), (Exit::LedgerBroken, 4)];
+        let table =
+            [(Exit::Fine, 0), (Exit::Failed, 1), (Exit::Usage, 2), (Exit::NotReachable, 3), (Exit::LedgerBroken, 4)];
         for (exit, code) in table {
             assert_eq!(exit.code(), code, "{exit:?}");
         }

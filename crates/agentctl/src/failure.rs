@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     Usage(String),
     /// A daemon said no, or could not be asked.
     #[error("{}", .0.message())]
-    Fault(Box<Fault>),
+    Fault(Fault),
     /// The suite could not be started or stopped.
     #[error(transparent)]
     Suite(#[from] SuiteError),
@@ -38,6 +38,9 @@ pub(crate) enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// The MCP session broke.
+    #[error(transparent)]
+    Mcp(#[from] osmoda_mcp::ServeError),
     /// Standard output can't be written.
     #[error("the output can't be written: {0}")]
     Output(io::Error),
@@ -46,7 +49,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Why the call under `id` has no answer; `start` says how the suite is started.
     pub(crate) fn of_call(error: CallError, id: &RequestId, start: &str) -> Self {
-        Self::Fault(Box::new(fault_of_call(error, id, start)))
+        Self::Fault(fault_of_call(error, id, start))
     }
 
     /// The code that the program ends with.
@@ -55,7 +58,12 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Fault(fault) => exit_of_code(fault.code()),
             Self::Suite(error) if error.is_usage() => Exit::Usage,
-            Self::Suite(_) | Self::Unreadable { .. } | Self::NotFound(_) | Self::System { .. } | Self::Output(_) => Exit::Failed,
+            Self::Suite(_)
+            | Self::Unreadable { .. }
+            | Self::NotFound(_)
+            | Self::System { .. }
+            | Self::Mcp(_)
+            | Self::Output(_) => Exit::Failed,
         }
     }
 
@@ -64,7 +72,7 @@ impl Failure {
         let text = self.to_string();
         match self {
             Self::Usage(_) => Fault::bad_request("usage", text),
-            Self::Fault(fault) => (**fault).clone(),
+            Self::Fault(fault) => fault.clone(),
             Self::Suite(error) => {
                 let fault = Fault::failed(error.code(), text);
                 error.tail().map_or_else(|| fault.clone(), |tail| fault.clone().with_detail(json!({ "log": tail })))
@@ -72,6 +80,7 @@ impl Failure {
             Self::Unreadable { .. } => Fault::failed("unreadable", text),
             Self::NotFound(_) => Fault::not_found("not_found", text),
             Self::System { .. } => Fault::failed("system", text),
+            Self::Mcp(_) => Fault::failed("mcp_session", text),
             Self::Output(_) => Fault::failed("output", text),
         }
     }
@@ -93,7 +102,9 @@ pub(crate) fn fault_of_call(error: CallError, id: &RequestId, start: &str) -> Fa
             let message = match source.kind() {
                 io::ErrorKind::NotFound => format!("{daemon} is not up: there is no socket at {socket}; {start}"),
                 io::ErrorKind::ConnectionRefused => format!("{daemon} is not up: nobody listens at {socket}; {start}"),
-                io::ErrorKind::PermissionDenied => format!("you may not open {socket}; act as root or as a member of group osmoda"),
+                io::ErrorKind::PermissionDenied => {
+                    format!("you may not open {socket}; act as root or as a member of group osmoda")
+                }
                 _ => format!("{daemon} can't be reached at {socket}: {source}"),
             };
             Fault::unavailable("unavailable", message)
@@ -116,7 +127,11 @@ mod tests {
         ];
         let id = RequestId::generate();
         for (kind, part) in table {
-            let error = CallError::Unreachable { daemon: "agentd".into(), socket: "/x/agentd.sock".into(), source: kind.into() };
+            let error = CallError::Unreachable {
+                daemon: "agentd".into(),
+                socket: "/x/agentd.sock".into(),
+                source: kind.into(),
+            };
             let failure = Failure::of_call(error, &id, "start it so");
             assert!(failure.to_string().contains(part), "{kind}: {failure}");
             assert_eq!(failure.exit(), Exit::NotReachable);
@@ -126,7 +141,7 @@ mod tests {
 
     #[test]
     fn exits_follow_from_the_kind_of_failure() {
-        let fault = |code: &'static str| Failure::Fault(Box::new(Fault::forbidden(code, "")));
+        let fault = |code: &'static str| Failure::Fault(Fault::forbidden(code, ""));
         let table = [
             (Failure::Usage(String::new()), Exit::Usage),
             (fault("approval_required"), Exit::Failed),

@@ -21,7 +21,8 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
         output.line("nothing waits for your answer")?;
     } else {
         // The oldest first: it expires first.
-        let blocks: Vec<String> = pending.approvals.iter().rev().map(|approval| block(output, approval, Timestamp::now())).collect();
+        let blocks: Vec<String> =
+            pending.approvals.iter().rev().map(|approval| block(output, approval, Timestamp::now())).collect();
         output.text(&blocks.join("\n"))?;
         output.remark("answer with: agentctl approve ID, or agentctl deny ID");
     }
@@ -38,8 +39,12 @@ pub(super) fn block(output: &Output, approval: &Approval, now: Timestamp) -> Str
         ApprovalStatus::Expired => (FAINT, format!("expired {until}")),
         ApprovalStatus::Used => (FAINT, "used".to_owned()),
     };
-    let mut text =
-        format!("{}  {}  {}\n", output.paint(STRONG, &visible(&approval.id)), visible(&approval.tool), output.paint(style, &visible(&status)));
+    let mut text = format!(
+        "{}  {}  {}\n",
+        output.paint(STRONG, &visible(&approval.id)),
+        visible(&approval.tool),
+        output.paint(style, &visible(&status))
+    );
     let mut field = |name: &str, value: &str| {
         // Line breaks are shown as such, so that a command of many lines reads as one.
         for (number, line) in value.split('\n').enumerate() {
@@ -55,7 +60,15 @@ pub(super) fn block(output: &Output, approval: &Approval, now: Timestamp) -> Str
     if let Some(reason) = &approval.reason {
         field("reason", reason);
     }
-    field("asked by", &format!("{} {} in {}", approval.requested_by, units::relative(now, &approval.requested_at), approval.request_id));
+    field(
+        "asked by",
+        &format!(
+            "{} {} in {}",
+            approval.requested_by,
+            units::relative(now, &approval.requested_at),
+            approval.request_id
+        ),
+    );
     if let Some(by) = &approval.decided_by {
         let when = approval.decided_at.as_deref().map(|at| units::relative(now, at)).unwrap_or_default();
         field("answered", &format!("by {by} {when}"));
@@ -80,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    fn approval(command: &str, arguments: Value) -> Approval {
+    fn approval(command: &str, arguments: &Value) -> Approval {
         serde_json::from_value(json!({
             "id": "apr_1", "status": "pending", "expires_at": "2026-01-02T03:09:05Z", "tool": "shell_exec", "command": command,
             "why": "removes files", "arguments": arguments, "request_hash": "ab12", "requested_by": "agent:claude",
@@ -92,7 +105,7 @@ mod tests {
     #[test]
     fn a_question_shows_everything_that_a_yes_would_mean() {
         let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
-        let plain = approval("rm -r /srv/old", json!({"command": "rm -r /srv/old"}));
+        let plain = approval("rm -r /srv/old", &json!({"command": "rm -r /srv/old"}));
         let expected = "apr_1  shell_exec  pending, expires in 5 min 0 s\n  command    rm -r /srv/old\n  why        removes files\n  \
                         asked by   agent:claude 5 s ago in req_1\n  bound to   ab12\n";
         assert_eq!(block(&Output::plain(), &plain, now), expected);
@@ -100,7 +113,7 @@ mod tests {
 
     #[test]
     fn arguments_beside_the_command_and_hidden_text_are_shown() {
-        let sneaky = approval("ls\n\u{1b}[1Arm -rf /", json!({"command": "ls\n\u{1b}[1Arm -rf /", "cwd": "/etc"}));
+        let sneaky = approval("ls\n\u{1b}[1Arm -rf /", &json!({"command": "ls\n\u{1b}[1Arm -rf /", "cwd": "/etc"}));
         let text = block(&Output::plain(), &sneaky, Timestamp::UNIX_EPOCH);
         assert!(text.contains("  command    ls\n           | \\u{1b}[1Arm -rf /\n"), "{text}");
         assert!(text.contains(r#"arguments  {"command":"ls\n\u001b[1Arm -rf /","cwd":"/etc"}"#), "{text}");

@@ -25,7 +25,9 @@ impl Question {
 
 /// A yes is never guessed at: beginnings of ids are refused before anybody is asked.
 fn id(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("apr_").filter(|rest| rest.len() == 26 && rest.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()));
+    let rest = text
+        .strip_prefix("apr_")
+        .filter(|rest| rest.len() == 26 && rest.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()));
     rest.map(|_| text.to_owned()).ok_or_else(|| "an approval's id is apr_ and 26 characters, written out".to_owned())
 }
 
@@ -52,7 +54,14 @@ mod tests {
     fn only_a_whole_id_is_taken() {
         let whole = "apr_01KXYZ01KXYZ01KXYZ01KXYZ01";
         assert_eq!(id(whole).as_deref(), Ok(whole));
-        for text in ["", "apr_", "01KXYZ01KXYZ01KXYZ01KXYZ01", "apr_01KXYZ", "apr_01kxyz01kxyz01kxyz01kxyz01", "apr_01KXYZ01KXYZ01KXYZ01KXYZ012"] {
+        for text in [
+            "",
+            "apr_",
+            "01KXYZ01KXYZ01KXYZ01KXYZ01",
+            "apr_01KXYZ",
+            "apr_01kxyz01kxyz01kxyz01kxyz01",
+            "apr_01KXYZ01KXYZ01KXYZ01KXYZ012",
+        ] {
             assert!(id(text).is_err(), "{text}");
         }
     }

@@ -6,7 +6,12 @@ use clap::{Args, ValueEnum};
 use osmoda_ipc::{Fault, RequestId, Role};
 use osmoda_mcp::{ForwardError, forward, tool, tools};
 
-use crate::{context::Context, exit::Exit, failure::{Failure, exit_of_code}, suite::check_length};
+use crate::{
+    context::Context,
+    exit::Exit,
+    failure::{Failure, exit_of_code},
+    suite::check_length,
+};
 
 /// How alike names must be to be offered (Jaro-Winkler, 0 to 1).
 const ALIKE: f64 = 0.75;
@@ -33,7 +38,9 @@ enum As {
 }
 
 pub(crate) async fn run(context: &Context, args: Call) -> Result<Exit, Failure> {
-    let Some(tool) = tool(&args.tool) else { return Err(Failure::Usage(unknown(&args.tool, tools().iter().map(|tool| tool.name)))) };
+    let Some(tool) = tool(&args.tool) else {
+        return Err(Failure::Usage(unknown(&args.tool, tools().iter().map(|tool| tool.name))));
+    };
     check_length(&context.dirs.socket(tool.daemon))?;
     let arguments = arguments::read(&args.json)?;
     let id = RequestId::generate();
@@ -60,7 +67,8 @@ pub(crate) async fn run(context: &Context, args: Call) -> Result<Exit, Failure> 
 
 /// What to say of a name that no tool has.
 fn unknown<'a>(name: &str, tools: impl Iterator<Item = &'a str>) -> String {
-    let mut near: Vec<(f64, &str)> = tools.map(|tool| (strsim::jaro_winkler(name, tool), tool)).filter(|(alike, _)| *alike >= ALIKE).collect();
+    let mut near: Vec<(f64, &str)> =
+        tools.map(|tool| (strsim::jaro_winkler(name, tool), tool)).filter(|(alike, _)| *alike >= ALIKE).collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let near: Vec<&str> = near.into_iter().take(OFFERED).map(|(_, tool)| tool).collect();
     if near.is_empty() {

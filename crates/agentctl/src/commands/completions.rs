@@ -11,7 +11,7 @@ pub(crate) struct Completions {
     shell: Shell,
 }
 
-pub(crate) fn run(context: &Context, args: Completions) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &Completions) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "agentctl", &mut script);
     context.output.text(&String::from_utf8_lossy(&script))?;

@@ -44,7 +44,13 @@ pub(crate) struct Filter {
 }
 
 pub(crate) async fn run(context: &Context, args: Filter) -> Result<Exit, Failure> {
-    let request = EventLogRequest { kind: args.kind, actor: args.actor, since: args.since, limit: args.limit, ..EventLogRequest::default() };
+    let request = EventLogRequest {
+        kind: args.kind,
+        actor: args.actor,
+        since: args.since,
+        limit: args.limit,
+        ..EventLogRequest::default()
+    };
     if args.follow {
         return follow(context, request).await;
     }
@@ -133,8 +139,12 @@ fn since_from(text: &str, now: Timestamp) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     let span: Result<jiff::Span, _> = text.parse();
-    let ago = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours())).and_then(|span| now.checked_sub(span.abs()));
-    let ago = ago.map_err(|_| "a time is RFC 3339 such as 2026-01-02T03:04:05Z, a date, or a span such as 15m, 2h or 3d".to_owned())?;
+    let ago = span
+        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
+        .and_then(|span| now.checked_sub(span.abs()));
+    let ago = ago.map_err(|_| {
+        "a time is RFC 3339 such as 2026-01-02T03:04:05Z, a date, or a span such as 15m, 2h or 3d".to_owned()
+    })?;
     Ok(ago.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
 }
 
@@ -146,7 +156,15 @@ mod tests {
 
     fn event(id: i64, kind: &str, payload: serde_json::Value) -> Event {
         let ts = "2026-01-02T03:04:05.678Z".into();
-        Event { id, ts, kind: kind.into(), actor: "agent:claude".into(), payload, prev_hash: String::new(), hash: String::new() }
+        Event {
+            id,
+            ts,
+            kind: kind.into(),
+            actor: "agent:claude".into(),
+            payload,
+            prev_hash: String::new(),
+            hash: String::new(),
+        }
     }
 
     #[test]

@@ -33,10 +33,18 @@ fn table(health: &Health) -> Table {
     row("agentd", false, format!("{}, up {}", up.version, units::seconds(up.daemon_uptime_secs)));
     let cores = if cpu.cores == 1 { "core" } else { "cores" };
     row("cpu", cpu.percent >= TIGHT, format!("{:.1} % of {} {cores}", cpu.percent, cpu.cores));
-    row("load", load.five > f64::from(cpu.cores) * 2.0, format!("{:.2} {:.2} {:.2}", load.one, load.five, load.fifteen));
+    row(
+        "load",
+        load.five > f64::from(cpu.cores) * 2.0,
+        format!("{:.2} {:.2} {:.2}", load.one, load.five, load.fifteen),
+    );
     row("memory", share(ram.used_bytes, ram.total_bytes) >= TIGHT, use_of(ram.used_bytes, ram.total_bytes));
     if ram.swap_total_bytes > 0 {
-        row("swap", share(ram.swap_used_bytes, ram.swap_total_bytes) >= TIGHT, use_of(ram.swap_used_bytes, ram.swap_total_bytes));
+        row(
+            "swap",
+            share(ram.swap_used_bytes, ram.swap_total_bytes) >= TIGHT,
+            use_of(ram.swap_used_bytes, ram.swap_total_bytes),
+        );
     }
     let free = units::bytes(disk.available_bytes);
     let full = share(disk.used_bytes, disk.used_bytes + disk.available_bytes) >= TIGHT;

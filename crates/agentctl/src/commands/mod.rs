@@ -39,7 +39,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,
-            Command::Completions(args) => completions::run(context, args),
+            Command::Completions(args) => completions::run(context, &args),
         }
     });
     // A blocked read of standard input must not hold the end up.

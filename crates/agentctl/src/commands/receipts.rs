@@ -45,7 +45,9 @@ fn table(receipts: &[Receipt]) -> Table {
             ReceiptStatus::Running => (CARE, "running".to_owned()),
             ReceiptStatus::Completed => (GOOD, "completed".to_owned()),
             ReceiptStatus::Interrupted => (BAD, "interrupted".to_owned()),
-            ReceiptStatus::Failed => (BAD, receipt.code.as_ref().map_or("failed".to_owned(), |code| format!("failed: {code}"))),
+            ReceiptStatus::Failed => {
+                (BAD, receipt.code.as_ref().map_or("failed".to_owned(), |code| format!("failed: {code}")))
+            }
         };
         table.row([
             receipt.ts.as_str().into(),

@@ -82,10 +82,14 @@ fn row(daemon: &'static str, socket: PathBuf, pid: Option<i32>, answer: Option<R
     let not_up = |state, error: CallError| Row { state, why: Some(reason(&error)), ..blank.clone() };
     match answer {
         None => Row { why: Some(format!("no answer within {} s", PATIENCE.as_secs())), ..blank },
-        Some(Ok(up)) => Row { state: State::Up, version: Some(up.version), uptime_secs: Some(up.daemon_uptime_secs), ..blank },
+        Some(Ok(up)) => {
+            Row { state: State::Up, version: Some(up.version), uptime_secs: Some(up.daemon_uptime_secs), ..blank }
+        }
         Some(Err(error)) => {
             let state = match &error {
-                CallError::Unreachable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => State::Forbidden,
+                CallError::Unreachable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                    State::Forbidden
+                }
                 CallError::Unreachable { .. } => State::Down,
                 CallError::Hangs { .. } => State::Hangs,
                 CallError::Broken { .. } | CallError::Fault(_) => State::Ill,
@@ -100,7 +104,9 @@ fn reason(error: &CallError) -> String {
         CallError::Unreachable { source, .. } => match source.kind() {
             io::ErrorKind::NotFound => "no socket".to_owned(),
             io::ErrorKind::ConnectionRefused => "nobody listens".to_owned(),
-            io::ErrorKind::PermissionDenied => "the socket may not be opened; act as root or as a member of group osmoda".to_owned(),
+            io::ErrorKind::PermissionDenied => {
+                "the socket may not be opened; act as root or as a member of group osmoda".to_owned()
+            }
             _ => source.to_string(),
         },
         other => other.to_string(),

@@ -29,8 +29,12 @@ pub(crate) struct Act {
 pub(crate) async fn run(context: &Context, args: Act) -> Result<Exit, Failure> {
     let client = context.client("agentd")?;
     let id = args.request_id.to_string();
-    let mut request =
-        EventLogRequest { request_id: Some(id.clone()), limit: Some(WHOLE_PAGE), after: Some(0), ..EventLogRequest::default() };
+    let mut request = EventLogRequest {
+        request_id: Some(id.clone()),
+        limit: Some(WHOLE_PAGE),
+        after: Some(0),
+        ..EventLogRequest::default()
+    };
     let mut events: Vec<Event> = Vec::new();
     loop {
         let page = context.call::<EventLog>(&client, &request).await?.events;
@@ -99,8 +103,18 @@ mod tests {
             hash: String::new(),
         };
         let events = [
-            event(7, "2026-01-02T03:04:05.678Z", "shell_exec.intent", json!({"daemon": "agentd", "request": {"command": "ls"}})),
-            event(9, "2026-01-02T03:04:07.690Z", "shell_exec.outcome", json!({"daemon": "agentd", "ok": true, "duration_ms": 2012})),
+            event(
+                7,
+                "2026-01-02T03:04:05.678Z",
+                "shell_exec.intent",
+                json!({"daemon": "agentd", "request": {"command": "ls"}}),
+            ),
+            event(
+                9,
+                "2026-01-02T03:04:07.690Z",
+                "shell_exec.outcome",
+                json!({"daemon": "agentd", "ok": true, "duration_ms": 2012}),
+            ),
         ];
         let expected = "AFTER     ID  DAEMON  TYPE                ACTOR         WHAT\n\
                         +0.000 s  7   agentd  shell_exec.intent   agent:claude  command=ls\n\

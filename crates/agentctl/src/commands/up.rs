@@ -1,6 +1,6 @@
 //! `agentctl up`: the suite without systemd.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 
 use clap::Args;
 use osmoda_ipc::daemon::SUITE;
@@ -13,7 +13,7 @@ use crate::{
     output::{Cell, FAINT, GOOD, Output, Table, visible},
     suite::{
         self, Program, Suite, detach, logs,
-        supervisor::{Supervisor, SuiteUp},
+        supervisor::{SuiteUp, Supervisor},
     },
 };
 
@@ -54,8 +54,10 @@ pub(crate) async fn run(context: &Context, args: Up) -> Result<Exit, Failure> {
 async fn attached(output: &Output, suite: Suite, programs: &[Program]) -> Result<Exit, Failure> {
     let mut supervisor = Supervisor::claim(suite.clone(), programs)?;
     let closing = supervisor.closing();
-    let mut followers: Vec<(&str, logs::Follower)> =
-        programs.iter().map(|program| (program.daemon, logs::Follower::from_end(suite.log_of(program.daemon)))).collect();
+    let mut followers: Vec<(&str, logs::Follower)> = programs
+        .iter()
+        .map(|program| (program.daemon, logs::Follower::from_end(suite.log_of(program.daemon))))
+        .collect();
     let up = supervisor.start(programs).await?;
     let shown = show(output, &up, &suite, false);
     if shown.is_ok() {
@@ -114,10 +116,16 @@ fn show(output: &Output, up: &SuiteUp, suite: &Suite, detached: bool) -> Result<
     let mut table = Table::new(&["DAEMON", "STATE", "PID", "VERSION", "SOCKET"]);
     for daemon in &up.daemons {
         let pid = daemon.pid.to_string();
-        table.row([daemon.daemon.as_str().into(), Cell::styled(GOOD, "up"), pid.into(), daemon.version.as_str().into(), daemon.socket.as_str().into()]);
+        table.row([
+            daemon.daemon.as_str().into(),
+            Cell::styled(GOOD, "up"),
+            pid.into(),
+            daemon.version.as_str().into(),
+            daemon.socket.as_str().into(),
+        ]);
     }
     output.table(&table)?;
-    let dir = argument(suite.place.clone());
+    let dir = argument(&suite.place);
     output.line(&if detached {
         format!("speak to it with: agentctl --dir {dir} status; end it with: agentctl --dir {dir} down")
     } else {
@@ -126,7 +134,7 @@ fn show(output: &Output, up: &SuiteUp, suite: &Suite, detached: bool) -> Result<
 }
 
 /// The folder as an argument that a shell takes back.
-fn argument(place: PathBuf) -> String {
+fn argument(place: &Path) -> String {
     let text = place.display().to_string();
     if text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c)) {
         text
@@ -143,7 +151,7 @@ mod tests {
     fn a_folder_is_shown_as_a_shell_takes_it_back() {
         let table = [("/srv/osmoda", "/srv/osmoda"), ("/my suite", "'/my suite'"), ("/it's", r"'/it'\''s'")];
         for (place, shown) in table {
-            assert_eq!(argument(place.into()), shown);
+            assert_eq!(argument(place.as_ref()), shown);
         }
     }
 }

@@ -87,7 +87,11 @@ mod tests {
     fn the_first_bad_event_is_named_with_its_reason() {
         let whole = Verification { ok: true, events: 3, head: "ab".into(), first_bad: None };
         assert_eq!(sentence(&Output::plain(), &whole), "the ledger is whole: 3 events, head ab");
-        let broken = Verification { ok: false, first_bad: Some(BadEvent { id: 2, why: "its hash does not match".into() }), ..whole };
+        let broken = Verification {
+            ok: false,
+            first_bad: Some(BadEvent { id: 2, why: "its hash does not match".into() }),
+            ..whole
+        };
         assert_eq!(sentence(&Output::plain(), &broken), "the ledger is broken: event 2: its hash does not match");
     }
 }

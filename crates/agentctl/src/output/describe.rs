@@ -39,7 +39,9 @@ pub(crate) fn pairs(fields: &Map<String, Value>) -> Vec<String> {
 fn pair(name: &str, value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
-        Value::String(text) if !text.is_empty() && !text.contains([' ', '"', '=', '\n']) => Some(format!("{name}={text}")),
+        Value::String(text) if !text.is_empty() && !text.contains([' ', '"', '=', '\n']) => {
+            Some(format!("{name}={text}"))
+        }
         other => Some(format!("{name}={}", json(other))),
     }
 }
@@ -67,10 +69,16 @@ mod tests {
     #[test]
     fn a_payload_reads_as_one_line() {
         let table = [
-            (json!({"request_id": "req_1", "daemon": "agentd", "uid": 0, "request": {"command": "ls -l", "cwd": null, "timeout": 5}}), r#"command="ls -l" timeout=5"#),
+            (
+                json!({"request_id": "req_1", "daemon": "agentd", "uid": 0, "request": {"command": "ls -l", "cwd": null, "timeout": 5}}),
+                r#"command="ls -l" timeout=5"#,
+            ),
             (json!({"ok": true, "duration_ms": 12, "result": {"exit_code": 0}}), "ok in 12 ms exit_code=0"),
-            (json!({"ok": false, "code": "approval_required", "approval_id": "apr_1"}), "failed: approval_required approval_id=apr_1"),
-            (json!({"path": "/a", "content": {"bytes": 5}}), r#"path=/a content={"bytes":5}"#),
+            (
+                json!({"ok": false, "code": "approval_required", "approval_id": "apr_1"}),
+                "failed: approval_required approval_id=apr_1",
+            ),
+            (json!({"path": "/a", "content": {"bytes": 5}}), r#"content={"bytes":5} path=/a"#),
             (json!({"text": ""}), r#"text="""#),
             (json!("plain"), r#""plain""#),
         ];

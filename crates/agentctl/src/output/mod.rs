@@ -72,6 +72,11 @@ impl Output {
         paint(self.colour, style, text)
     }
 
+    /// As [`Output::paint`], for standard error.
+    pub(crate) fn paint_error(&self, style: Style, text: &str) -> String {
+        paint(self.colour_of_errors, style, text)
+    }
+
     /// The value for a program: on one line, or indented where a person watches.
     pub(crate) fn json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), Failure> {
         let text = if self.is_watched() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
@@ -116,7 +121,12 @@ impl Output {
             let act = fault.request_id().map(|id| format!(", {id}")).unwrap_or_default();
             let code = paint(self.colour_of_errors, FAINT, &visible(&format!("({}{act})", fault.code())));
             let log = fault.detail().and_then(|detail| detail.get("log")).and_then(Value::as_array);
-            let tail: String = log.into_iter().flatten().filter_map(Value::as_str).map(|line| format!("  | {}\n", visible(line))).collect();
+            let tail: String = log
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(|line| format!("  | {}\n", visible(line)))
+                .collect();
             write!(io::stderr(), "{label} {} {code}\n{tail}", visible(fault.message()))
         };
     }

@@ -45,7 +45,11 @@ pub(crate) fn took(milliseconds: u64) -> String {
 pub(crate) fn relative(now: jiff::Timestamp, then: &str) -> String {
     let Ok(then) = then.parse::<jiff::Timestamp>() else { return then.to_owned() };
     let distance = Duration::from_secs(then.as_second().abs_diff(now.as_second()));
-    if then > now { format!("in {}", seconds(distance.as_secs())) } else { format!("{} ago", seconds(distance.as_secs())) }
+    if then > now {
+        format!("in {}", seconds(distance.as_secs()))
+    } else {
+        format!("{} ago", seconds(distance.as_secs()))
+    }
 }
 
 /// A share of a whole in per cent; 0 of nothing.
@@ -74,7 +78,14 @@ mod tests {
 
     #[test]
     fn spans_are_shown_by_their_two_largest_units() {
-        let table = [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3_599, "59 min 59 s"), (3_600, "1 h 0 min"), (273_900, "3 d 4 h")];
+        let table = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min 0 s"),
+            (3_599, "59 min 59 s"),
+            (3_600, "1 h 0 min"),
+            (273_900, "3 d 4 h"),
+        ];
         for (count, text) in table {
             assert_eq!(seconds(count), text);
         }

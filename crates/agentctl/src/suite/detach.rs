@@ -16,10 +16,7 @@ use tokio::{
     process::Command,
 };
 
-use super::{
-    Choice, Program, Suite, SuiteError, check_length, logs,
-    supervisor::SuiteUp,
-};
+use super::{Choice, Program, Suite, SuiteError, check_length, logs, supervisor::SuiteUp};
 use crate::failure::Failure;
 
 /// The largest word a supervisor says.
@@ -52,7 +49,8 @@ pub(crate) async fn launch(choice: &Choice, suite: &Suite, programs: &[Program])
     let names: Vec<&str> = programs.iter().map(|program| program.daemon).collect();
     command.arg("--only").arg(names.join(","));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
-    let mut child = command.spawn().map_err(|source| Failure::System { what: "the supervisor can't be started", source })?;
+    let mut child =
+        command.spawn().map_err(|source| Failure::System { what: "the supervisor can't be started", source })?;
     let Some(stdout) = child.stdout.take() else {
         return Err(Failure::System { what: "the supervisor's pipe", source: io::ErrorKind::BrokenPipe.into() });
     };
@@ -61,10 +59,14 @@ pub(crate) async fn launch(choice: &Choice, suite: &Suite, programs: &[Program])
     let mut line = String::new();
     let mut reader = BufReader::new(stdout.take(LONGEST_WORD));
     match tokio::time::timeout(patience, reader.read_line(&mut line)).await {
-        Err(_) => Err(SuiteError::SupervisorSilent { after: patience.as_secs(), tail: logs::tail(&log, from), log }.into()),
+        Err(_) => {
+            Err(SuiteError::SupervisorSilent { after: patience.as_secs(), tail: logs::tail(&log, from), log }.into())
+        }
         Ok(Ok(length)) if length > 0 => match serde_json::from_str(&line) {
             Ok(Word::Up(up)) => Ok(up),
-            Ok(Word::Fault(envelope)) => Err(Failure::Fault(Box::new(Fault::from_envelope(StatusCode::INTERNAL_SERVER_ERROR, envelope)))),
+            Ok(Word::Fault(envelope)) => {
+                Err(Failure::Fault(Fault::from_envelope(StatusCode::INTERNAL_SERVER_ERROR, envelope)))
+            }
             Err(error) => Err(Failure::System { what: "the supervisor's word", source: error.into() }),
         },
         Ok(_) => {

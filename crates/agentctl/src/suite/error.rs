@@ -2,8 +2,6 @@
 
 use std::{io, path::PathBuf, process::ExitStatus};
 
-use osmoda_ipc::daemon::NoFolder;
-
 /// Why a suite can't be started or stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SuiteError {
@@ -19,8 +17,8 @@ pub(crate) enum SuiteError {
     AlreadyUp { place: PathBuf, pid: i32 },
     #[error("{daemon} already runs in {} as process {pid}, without a supervisor; `agentctl --dir DIR down` ends it", .place.display())]
     DaemonRuns { daemon: &'static str, place: PathBuf, pid: i32 },
-    #[error(transparent)]
-    Folder(#[from] NoFolder),
+    #[error("{0}")]
+    Folder(String),
     #[error("{}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{daemon} can't be started from {}: {source}", .path.display())]
@@ -39,7 +37,9 @@ pub(crate) enum SuiteError {
     NoSuite(PathBuf),
     #[error("process {pid} can't be stopped: {source}")]
     NoSignal { pid: i32, source: io::Error },
-    #[error("the supervisor {pid} did not end within {after} s; see its log, or end it with SIGKILL and say down again")]
+    #[error(
+        "the supervisor {pid} did not end within {after} s; see its log, or end it with SIGKILL and say down again"
+    )]
     StillUp { pid: i32, after: u64 },
 }
 
@@ -71,9 +71,10 @@ impl SuiteError {
     /// The last lines of the log that tells why.
     pub(crate) fn tail(&self) -> Option<&[String]> {
         match self {
-            Self::Ended { tail, .. } | Self::Silent { tail, .. } | Self::SupervisorEnded { tail, .. } | Self::SupervisorSilent { tail, .. } => {
-                Some(tail)
-            }
+            Self::Ended { tail, .. }
+            | Self::Silent { tail, .. }
+            | Self::SupervisorEnded { tail, .. }
+            | Self::SupervisorSilent { tail, .. } => Some(tail),
             _ => None,
         }
     }

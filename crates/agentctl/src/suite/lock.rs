@@ -25,10 +25,22 @@ impl SuiteLock {
     pub(super) fn claim(suite: &Suite) -> Result<Self, SuiteError> {
         let path = file(&suite.dirs);
         let wrong = |source| SuiteError::File { path: path.clone(), source };
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(&path).map_err(wrong)?;
-        let mut file = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|_| SuiteError::AlreadyUp { place: suite.place.clone(), pid: running_pid(&path).unwrap_or_default() })?;
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(wrong)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o644)
+            .open(&path)
+            .map_err(wrong)?;
+        let mut file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| SuiteError::AlreadyUp {
+            place: suite.place.clone(),
+            pid: running_pid(&path).unwrap_or_default(),
+        })?;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(wrong)?;
         Ok(Self(file))
     }
 }

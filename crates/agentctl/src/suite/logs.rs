@@ -82,7 +82,11 @@ impl Follower {
         file.seek(SeekFrom::Start(self.at))?;
         let mut bytes = Vec::new();
         file.take(1 << 20).read_to_end(&mut bytes)?;
-        let whole = if rest || bytes.len() == 1 << 20 { bytes.len() } else { bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1) };
+        let whole = if rest || bytes.len() == 1 << 20 {
+            bytes.len()
+        } else {
+            bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1)
+        };
         String::from_utf8_lossy(&bytes[..whole]).lines().for_each(&mut show);
         self.at += whole as u64;
         Ok(())

@@ -36,7 +36,9 @@ impl Choice {
         match (dir, run, state) {
             (Some(dir), ..) => Self::Dir(absolute(dir)),
             (None, None, None) => Self::Installed,
-            (None, run, state) => Self::Folders { run: run.as_deref().map(absolute), state: state.as_deref().map(absolute) },
+            (None, run, state) => {
+                Self::Folders { run: run.as_deref().map(absolute), state: state.as_deref().map(absolute) }
+            }
         }
     }
 
@@ -55,9 +57,9 @@ impl Choice {
         match self {
             Self::Dir(dir) => Ok(Suite::under(dir)),
             Self::Folders { .. } => Ok(Suite::of(self.dirs())),
-            Self::Installed => {
-                own_folder(env::var_os("XDG_STATE_HOME"), env::var_os("HOME")).map(|dir| Suite::under(&dir)).ok_or(SuiteError::NoHome)
-            }
+            Self::Installed => own_folder(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))
+                .map(|dir| Suite::under(&dir))
+                .ok_or(SuiteError::NoHome),
         }
     }
 }

@@ -75,7 +75,10 @@ mod tests {
         let folders = [near.path().to_owned(), far.path().to_owned()];
         let found = find_in(&[], &folders).unwrap();
         let expected = [("agentd", far.path()), ("keyd", near.path())];
-        assert_eq!(found.iter().map(|program| (program.daemon, program.path.parent().unwrap())).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            found.iter().map(|program| (program.daemon, program.path.parent().unwrap())).collect::<Vec<_>>(),
+            expected
+        );
         assert_eq!(find_in(&["keyd"], &folders).unwrap().len(), 1);
         assert!(matches!(find_in(&["watch"], &folders), Err(SuiteError::NotInstalled { daemon: "watch", .. })));
         assert!(matches!(find_in(&[], &[]), Err(SuiteError::NothingInstalled { .. })));

@@ -43,7 +43,8 @@ impl Running {
         let daemon = program.daemon;
         let log = suite.log_of(daemon);
         let opened = logs::bound(&log).and_then(|()| logs::open(&log));
-        let (file, log_from) = (opened.map_err(|source| SuiteError::File { path: log.clone(), source })?, logs::length(&log));
+        let (file, log_from) =
+            (opened.map_err(|source| SuiteError::File { path: log.clone(), source })?, logs::length(&log));
         let no_start = |source| SuiteError::NoStart { daemon, path: program.path.clone(), source };
         let mut command = Command::new(&program.path);
         command.arg("--run-dir").arg(suite.dirs.run()).arg("--state-dir").arg(suite.dirs.state());
@@ -56,7 +57,10 @@ impl Running {
         let errors = file.try_clone().map_err(no_start)?;
         command.stdin(Stdio::null()).stdout(file).stderr(errors).process_group(0);
         let child = command.spawn().map_err(no_start)?;
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(|| no_start(io::ErrorKind::NotFound.into()))?;
+        let pid = child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .ok_or_else(|| no_start(io::ErrorKind::NotFound.into()))?;
         Ok(Self { daemon, child, pid, since: Instant::now(), log, log_from })
     }
 

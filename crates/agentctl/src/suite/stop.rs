@@ -36,7 +36,8 @@ pub(crate) async fn down(suite: &Suite) -> Result<Down, SuiteError> {
     }
     let pid_file = |daemon: &str| suite.dirs.pid_file(daemon);
     let supervisor = running_pid(&lock);
-    let stopped: Vec<&'static str> = SUITE.into_iter().filter(|daemon| running_pid(&pid_file(daemon)).is_some()).collect();
+    let stopped: Vec<&'static str> =
+        SUITE.into_iter().filter(|daemon| running_pid(&pid_file(daemon)).is_some()).collect();
     if let Some(pid) = supervisor {
         signal(pid, Signal::SIGTERM)?;
         let daemons = u32::try_from(SUITE.len()).unwrap_or(u32::MAX);

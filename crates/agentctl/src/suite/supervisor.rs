@@ -2,7 +2,7 @@
 
 use std::{process::ExitStatus, sync::Arc, time::Duration};
 
-use osmoda_ipc::daemon::running_pid;
+use osmoda_ipc::{chain, daemon::running_pid};
 use serde::{Deserialize, Serialize};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -67,7 +67,7 @@ impl Supervisor {
         for program in programs {
             check_length(&suite.dirs.socket(program.daemon))?;
         }
-        suite.dirs.prepare()?;
+        suite.dirs.prepare().map_err(|error| SuiteError::Folder(chain(&error)))?;
         logs::prepare(&suite.log).map_err(|source| SuiteError::File { path: suite.log.clone(), source })?;
         let lock = SuiteLock::claim(&suite)?;
         for program in programs {
@@ -119,7 +119,8 @@ impl Supervisor {
         let socket = self.suite.dirs.socket(program.daemon).display().to_string();
         let started = DaemonUp { daemon: program.daemon.to_owned(), pid: running.pid, version: up.version, socket };
         let stop = CancellationToken::new();
-        let keep = keep(running, program.clone(), self.suite.clone(), self.closing.clone(), stop.clone(), self.hurry.clone());
+        let keep =
+            keep(running, program.clone(), self.suite.clone(), self.closing.clone(), stop.clone(), self.hurry.clone());
         self.keepers.push(Keeper { stop, task: tokio::spawn(keep) });
         Ok(started)
     }
@@ -199,7 +200,13 @@ async fn keep(
 }
 
 /// Starts the daemon again after a pause, and tries on when it can't be; nothing once the suite is closing.
-async fn again(program: &Program, suite: &Suite, mut pause: Duration, backoff: &mut Backoff, closing: &CancellationToken) -> Option<Running> {
+async fn again(
+    program: &Program,
+    suite: &Suite,
+    mut pause: Duration,
+    backoff: &mut Backoff,
+    closing: &CancellationToken,
+) -> Option<Running> {
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

@@ -31,7 +31,11 @@ fn slurp(from: impl Read, name: &Path) -> Result<String, Failure> {
     let read = from.take(LARGEST + 1).read_to_string(&mut text);
     let length = read.map_err(|source| Failure::Unreadable { path: name.to_owned(), source })?;
     if length as u64 > LARGEST {
-        return Err(Failure::Usage(format!("{} holds more than {} MiB; no tool takes as much", name.display(), LARGEST >> 20)));
+        return Err(Failure::Usage(format!(
+            "{} holds more than {} MiB; no tool takes as much",
+            name.display(),
+            LARGEST >> 20
+        )));
     }
     Ok(text)
 }
@@ -39,7 +43,9 @@ fn slurp(from: impl Read, name: &Path) -> Result<String, Failure> {
 fn parse(text: &str) -> Result<Value, Failure> {
     match serde_json::from_str(text) {
         Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(Failure::Usage("the arguments must be a JSON object, such as {\"path\":\"/etc/hosts\"}".to_owned())),
+        Ok(_) => {
+            Err(Failure::Usage("the arguments must be a JSON object, such as {\"path\":\"/etc/hosts\"}".to_owned()))
+        }
         Err(error) => Err(Failure::Usage(format!("the arguments are not JSON: {error}"))),
     }
 }
@@ -55,7 +61,15 @@ mod tests {
 
     #[test]
     fn arguments_are_a_json_object() {
-        let table = [("{}", Some(json!({}))), (r#" {"a":1} "#, Some(json!({"a": 1}))), ("[]", None), ("1", None), ("{", None), ("", None), ("{}{}", None)];
+        let table = [
+            ("{}", Some(json!({}))),
+            (r#" {"a":1} "#, Some(json!({"a": 1}))),
+            ("[]", None),
+            ("1", None),
+            ("{", None),
+            ("", None),
+            ("{}{}", None),
+        ];
         for (text, expected) in table {
             let read = read(text);
             assert_eq!(read.as_ref().ok(), expected.as_ref(), "{text}");
