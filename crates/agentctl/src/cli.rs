@@ -120,7 +120,7 @@ mod tests {
             ("agentctl --json status", true),
             ("agentctl status --json", true),
             ("agentctl events --json --follow", true),
-            ("agentctl --dir /x approve apr_1 --json", true),
+            ("agentctl --dir /x approve apr_01KXYZ01KXYZ01KXYZ01KXYZ01 --json", true),
             ("agentctl call system_health", true),
             ("agentctl call file_read --json {}", true),
         ];

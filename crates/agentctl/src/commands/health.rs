@@ -71,8 +71,8 @@ mod tests {
         let health: Health = serde_json::from_value(json!({
             "status": "ok", "daemon": "agentd", "version": "0.1.0", "daemon_uptime_secs": 61,
             "cpu": {"percent": 12.34, "cores": 4},
-            "ram": {"total_bytes": 8 << 30_u64, "available_bytes": 5 << 30_u64, "used_bytes": 3 << 30_u64, "swap_total_bytes": 0, "swap_used_bytes": 0},
-            "disk": {"mount": "/", "total_bytes": 100 << 30_u64, "used_bytes": 25 << 30_u64, "available_bytes": 75_u64 << 30},
+            "ram": {"total_bytes": 8_u64 << 30, "available_bytes": 5_u64 << 30, "used_bytes": 3_u64 << 30, "swap_total_bytes": 0, "swap_used_bytes": 0},
+            "disk": {"mount": "/", "total_bytes": 100_u64 << 30, "used_bytes": 25_u64 << 30, "available_bytes": 75_u64 << 30},
             "load": {"one": 0.5, "five": 0.25, "fifteen": 0.125},
             "uptime_secs": 273_900, "hostname": "web-1",
         }))
