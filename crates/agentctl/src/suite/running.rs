@@ -19,6 +19,10 @@ use super::{Program, Suite, SuiteError, logs};
 
 /// How long a daemon may take until it answers.
 const READY: Duration = Duration::from_secs(10);
+/// The first pause between two questions whether a daemon is ready; the pauses double.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+/// The longest pause between two such questions.
+const LAST_LOOK: Duration = Duration::from_millis(160);
 /// How long a daemon may take to stop before it is killed.
 pub(super) const STOP: Duration = Duration::from_secs(10);
 /// What belongs to a supervisor that is itself a systemd unit, and must not reach its children.
@@ -70,6 +74,7 @@ impl Running {
         let pid_file = suite.dirs.pid_file(self.daemon);
         let pid = self.pid;
         let answers = async {
+            let mut pause = FIRST_LOOK;
             loop {
                 // The pid file shows that it is this process that answers, not one that was there before.
                 if let Ok(up) = client.call::<Health>(&Nothing {}).await
@@ -77,7 +82,9 @@ impl Running {
                 {
                     return up;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(pause).await;
+                // One that listens and is not well yet is not asked more often than it can log.
+                pause = (pause * 2).min(LAST_LOOK);
             }
         };
         tokio::select! {
