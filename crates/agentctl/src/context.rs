@@ -33,12 +33,25 @@ impl Context {
     /// How a person starts this suite.
     pub(crate) fn how_to_start(&self) -> String {
         match &self.choice {
-            Choice::Dir(dir) => format!("start it with: agentctl --dir {} up", dir.display()),
-            Choice::Folders { .. } => "start it with: agentctl up".to_owned(),
-            Choice::Installed => {
-                "start it with: systemctl start osmoda-agentd; or say --dir DIR for a suite of your own (agentctl up)"
-                    .to_owned()
+            Choice::Dir(_) | Choice::Folders { .. } => format!("start it with: {} up", self.command()),
+            Choice::Installed => match self.choice.suite() {
+                Ok(own) if suite::is_up(&own) => {
+                    format!("a suite of your own is up; speak to it with: {}", own.command)
+                }
+                _ => {
+                    "start it with: systemctl start osmoda-agentd; or a suite of your own with: agentctl up".to_owned()
+                }
+            },
+        }
+    }
+
+    /// How this program is told to speak to this suite, for people.
+    pub(crate) fn command(&self) -> String {
+        match &self.choice {
+            Choice::Dir(_) | Choice::Folders { .. } => {
+                self.choice.suite().map_or_else(|_| "agentctl".to_owned(), |suite| suite.command)
             }
+            Choice::Installed => "agentctl".to_owned(),
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
         let blocks: Vec<String> =
             pending.approvals.iter().rev().map(|approval| block(output, approval, Timestamp::now())).collect();
         output.text(&blocks.join("\n"))?;
-        output.remark("answer with: agentctl approve ID, or agentctl deny ID");
+        output.remark(&format!("answer with: {command} approve ID, or {command} deny ID", command = context.command()));
     }
     Ok(Exit::Fine)
 }

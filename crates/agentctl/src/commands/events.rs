@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::{SpanRelativeTo, Timestamp};
 use osmoda_api::agentd::{Event, EventLog, EventLogRequest, Events};
 use osmoda_ipc::{CallError, RequestId};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     cli::Format,
@@ -65,6 +66,8 @@ pub(crate) async fn run(context: &Context, args: Filter) -> Result<Exit, Failure
 
 async fn follow(context: &Context, mut request: EventLogRequest) -> Result<Exit, Failure> {
     let client = context.client("agentd")?;
+    let listen = |kind| signal(kind).map_err(|source| Failure::System { what: "signals can't be waited for", source });
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     request.limit = request.limit.or(Some(BEFORE_FOLLOWING));
     let before = in_order(context.call::<EventLog>(&client, &request).await?);
     show(&context.output, &before, true)?;
@@ -73,7 +76,8 @@ async fn follow(context: &Context, mut request: EventLogRequest) -> Result<Exit,
     let mut away = false;
     loop {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Fine),
+            _ = interrupt.recv() => return Ok(Exit::Fine),
+            _ = terminate.recv() => return Ok(Exit::Fine),
             () = tokio::time::sleep(POLL) => {}
         }
         // A full page is followed by the next one without a pause.

@@ -1,6 +1,6 @@
 //! `agentctl up`: the suite without systemd.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
 use osmoda_ipc::daemon::SUITE;
@@ -28,16 +28,13 @@ pub(crate) struct Up {
     /// Return once the suite is up, and keep it up in the background.
     #[arg(long)]
     pub(crate) detach: bool,
-    /// This is the supervisor that --detach started.
-    #[arg(long, hide = true, conflicts_with = "detach")]
-    pub(crate) in_background: bool,
     #[command(flatten)]
     pub(crate) format: Format,
 }
 
 pub(crate) async fn run(context: &Context, args: Up) -> Result<Exit, Failure> {
     let suite = context.choice.suite()?;
-    if args.in_background {
+    if detach::is_in_background() {
         detach::leave_session();
         return background(suite, &args.only).await;
     }
@@ -125,33 +122,10 @@ fn show(output: &Output, up: &SuiteUp, suite: &Suite, detached: bool) -> Result<
         ]);
     }
     output.table(&table)?;
-    let dir = argument(&suite.place);
+    let command = visible(&suite.command);
     output.line(&if detached {
-        format!("speak to it with: agentctl --dir {dir} status; end it with: agentctl --dir {dir} down")
+        format!("speak to it with: {command} status; end it with: {command} down")
     } else {
-        format!("speak to it with: agentctl --dir {dir} status; Ctrl-C ends it")
+        format!("speak to it with: {command} status; Ctrl-C ends it")
     })
-}
-
-/// The folder as an argument that a shell takes back.
-fn argument(place: &Path) -> String {
-    let text = place.display().to_string();
-    if text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c)) {
-        text
-    } else {
-        visible(&format!("'{}'", text.replace('\'', r"'\''"))).into_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_is_shown_as_a_shell_takes_it_back() {
-        let table = [("/srv/osmoda", "/srv/osmoda"), ("/my suite", "'/my suite'"), ("/it's", r"'/it'\''s'")];
-        for (place, shown) in table {
-            assert_eq!(argument(place.as_ref()), shown);
-        }
-    }
 }

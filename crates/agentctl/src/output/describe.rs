@@ -1,14 +1,16 @@
 //! Payloads of the ledger in one line.
 
 use anstyle::Style;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{BAD, CARE, GOOD, PLAIN, units};
 
 /// Fields that stand elsewhere in a listing, or matter to programs only.
 const ELSEWHERE: [&str; 7] = ["request_id", "daemon", "uid", "pid", "ok", "code", "duration_ms"];
+/// How many digits of a hash are shown.
+const HASH_SHOWN: usize = 12;
 
-/// What an event says: how it ended, then its fields.
+/// What an event says: how it ended, then its fields, each once.
 pub(crate) fn payload(payload: &Value) -> String {
     let Value::Object(fields) = payload else { return json(payload) };
     let mut parts = Vec::new();
@@ -21,29 +23,36 @@ pub(crate) fn payload(payload: &Value) -> String {
     if let Some(took) = fields.get("duration_ms").and_then(Value::as_u64) {
         parts.push(format!("in {}", units::took(took)));
     }
-    for (name, value) in fields.iter().filter(|(name, _)| !ELSEWHERE.contains(&name.as_str())) {
-        match (name.as_str(), value) {
-            // What was asked and what came of it are the event itself; their names would only repeat its type.
-            ("request" | "result", Value::Object(inner)) => parts.extend(pairs(inner)),
-            _ => parts.extend(pair(name, value)),
+    // What was asked and what came of it are the event itself; their names would only repeat its type.
+    let inner = ["request", "result"].into_iter().filter_map(|name| fields.get(name)?.as_object());
+    let mut said: Vec<&str> = ELSEWHERE.to_vec();
+    for fields in inner.chain([fields]) {
+        for (name, value) in fields {
+            let is_inner = value.is_object() && matches!(name.as_str(), "request" | "result");
+            if !is_inner && !said.contains(&name.as_str()) {
+                said.push(name);
+                parts.extend(pair(name, value));
+            }
         }
     }
     parts.join(" ")
 }
 
-/// `name=value` for every field that has a value.
-pub(crate) fn pairs(fields: &Map<String, Value>) -> Vec<String> {
-    fields.iter().filter_map(|(name, value)| pair(name, value)).collect()
-}
-
+/// `name=value`, where there is a value.
 fn pair(name: &str, value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
+        Value::String(text) if is_hash(text) => Some(format!("{name}={}…", &text[..HASH_SHOWN])),
         Value::String(text) if !text.is_empty() && !text.contains([' ', '"', '=', '\n']) => {
             Some(format!("{name}={text}"))
         }
         other => Some(format!("{name}={}", json(other))),
     }
+}
+
+/// SHA-256 in hex. Its beginning is enough for people; programs get all of it.
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn json(value: &Value) -> String {
@@ -79,6 +88,11 @@ mod tests {
                 "failed: approval_required approval_id=apr_1",
             ),
             (json!({"path": "/a", "content": {"bytes": 5}}), r#"content={"bytes":5} path=/a"#),
+            (json!({"request_hash": "0123456789abcdef".repeat(4)}), "request_hash=0123456789ab…"),
+            (
+                json!({"approval_id": "apr_1", "request": {"approval_id": "apr_1"}, "result": {"duration_ms": 1}}),
+                "approval_id=apr_1",
+            ),
             (json!({"text": ""}), r#"text="""#),
             (json!("plain"), r#""plain""#),
         ];

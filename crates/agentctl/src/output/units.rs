@@ -35,7 +35,8 @@ pub(crate) fn seconds(count: u64) -> String {
 /// A short time: `12 ms`, `3.4 s`, or as [`seconds`].
 pub(crate) fn took(milliseconds: u64) -> String {
     match milliseconds {
-        0..1000 => format!("{milliseconds} ms"),
+        0 => "<1 ms".to_owned(),
+        1..1000 => format!("{milliseconds} ms"),
         1000..60_000 => format!("{:.1} s", milliseconds as f64 / 1000.0),
         _ => seconds(milliseconds / 1000),
     }
@@ -89,7 +90,8 @@ mod tests {
         for (count, text) in table {
             assert_eq!(seconds(count), text);
         }
-        let table = [(0, "0 ms"), (999, "999 ms"), (1_000, "1.0 s"), (59_999, "60.0 s"), (61_000, "1 min 1 s")];
+        let table =
+            [(0, "<1 ms"), (1, "1 ms"), (999, "999 ms"), (1_000, "1.0 s"), (59_999, "60.0 s"), (61_000, "1 min 1 s")];
         for (count, text) in table {
             assert_eq!(took(count), text);
         }

@@ -19,6 +19,8 @@ use tokio::{
 use super::{Choice, Program, Suite, SuiteError, check_length, logs, supervisor::SuiteUp};
 use crate::failure::Failure;
 
+/// Set for the supervisor in the background alone. No flag, for it is nothing that a person says.
+pub(super) const IN_BACKGROUND: &str = "OSMODA_UP_IN_BACKGROUND";
 /// The largest word a supervisor says.
 const LONGEST_WORD: u64 = 1 << 20;
 
@@ -45,7 +47,7 @@ pub(crate) async fn launch(choice: &Choice, suite: &Suite, programs: &[Program])
     if let Choice::Dir(dir) = choice {
         command.arg("--dir").arg(dir);
     }
-    command.args(["up", "--in-background"]);
+    command.arg("up").env(IN_BACKGROUND, "1");
     let names: Vec<&str> = programs.iter().map(|program| program.daemon).collect();
     command.arg("--only").arg(names.join(","));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
@@ -74,6 +76,11 @@ pub(crate) async fn launch(choice: &Choice, suite: &Suite, programs: &[Program])
             Err(SuiteError::SupervisorEnded { how, tail: logs::tail(&log, from), log }.into())
         }
     }
+}
+
+/// Whether this is the supervisor that [`launch`] started.
+pub(crate) fn is_in_background() -> bool {
+    env::var_os(IN_BACKGROUND).is_some()
 }
 
 /// Leaves the caller's session, so that the end of its terminal is not ours.

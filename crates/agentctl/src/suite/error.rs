@@ -13,10 +13,10 @@ pub(crate) enum SuiteError {
     NothingInstalled { looked: String },
     #[error("{daemon} is not installed; looked for osmoda-{daemon} in {looked}")]
     NotInstalled { daemon: &'static str, looked: String },
-    #[error("a suite is already up in {} (supervisor {pid}); `agentctl --dir DIR status` shows it, `agentctl --dir DIR down` ends it", .place.display())]
-    AlreadyUp { place: PathBuf, pid: i32 },
-    #[error("{daemon} already runs in {} as process {pid}, without a supervisor; `agentctl --dir DIR down` ends it", .place.display())]
-    DaemonRuns { daemon: &'static str, place: PathBuf, pid: i32 },
+    #[error("a suite is already up in {} (supervisor {pid}); `{command} status` shows it, `{command} down` ends it", .place.display())]
+    AlreadyUp { place: PathBuf, pid: i32, command: String },
+    #[error("{daemon} already runs in {} as process {pid}, without a supervisor; `{command} down` ends it", .place.display())]
+    DaemonRuns { daemon: &'static str, place: PathBuf, pid: i32, command: String },
     #[error("{0}")]
     Folder(String),
     #[error("{}: {source}", .path.display())]

@@ -36,6 +36,7 @@ impl SuiteLock {
         let mut file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| SuiteError::AlreadyUp {
             place: suite.place.clone(),
             pid: running_pid(&path).unwrap_or_default(),
+            command: suite.command.clone(),
         })?;
         file.set_len(0)
             .and_then(|()| file.rewind())

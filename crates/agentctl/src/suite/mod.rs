@@ -17,5 +17,5 @@ pub(crate) use self::{
     installed::installed,
     place::{Choice, Suite, check_length},
     program::{Program, find},
-    stop::down,
+    stop::{down, is_up},
 };

@@ -75,16 +75,25 @@ pub(crate) struct Suite {
     pub(crate) log: PathBuf,
     /// The configuration, where it has one of its own.
     pub(crate) config: Option<PathBuf>,
+    /// How this program is told to speak to it, for people: `agentctl --dir DIR`.
+    pub(crate) command: String,
 }
 
 impl Suite {
     fn under(dir: &Path) -> Self {
         let config = Some(dir.join("osmoda.toml")).filter(|file| file.exists());
-        Self { place: dir.to_owned(), dirs: Dirs::under(dir), log: dir.join("log"), config }
+        let command = format!("agentctl --dir {}", argument(dir));
+        Self { place: dir.to_owned(), dirs: Dirs::under(dir), log: dir.join("log"), config, command }
     }
 
     fn of(dirs: Dirs) -> Self {
-        Self { place: dirs.run().to_owned(), log: dirs.state().join("log"), dirs, config: None }
+        Self {
+            place: dirs.run().to_owned(),
+            log: dirs.state().join("log"),
+            dirs,
+            config: None,
+            command: "agentctl".to_owned(),
+        }
     }
 
     /// The log of a daemon, or of the supervisor (`suite`).
@@ -99,6 +108,16 @@ fn own_folder(state_home: Option<OsString>, home: Option<OsString>) -> Option<Pa
     let absolute = |path: Option<OsString>| path.map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute(state_home).or_else(|| absolute(home).map(|home| home.join(".local/state")))?;
     Some(state.join("osmoda"))
+}
+
+/// The folder as an argument that a shell takes back.
+fn argument(place: &Path) -> String {
+    let text = place.display().to_string();
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c)) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// Refuses an address that the system can't bind or connect to.
@@ -142,6 +161,14 @@ mod tests {
         ];
         for (state, home, expected) in table {
             assert_eq!(own_folder(state.map(Into::into), home.map(Into::into)), expected.map(PathBuf::from));
+        }
+    }
+
+    #[test]
+    fn a_folder_is_shown_as_a_shell_takes_it_back() {
+        let table = [("/srv/osmoda", "/srv/osmoda"), ("/my suite", "'/my suite'"), ("/it's", r"'/it'\''s'")];
+        for (place, shown) in table {
+            assert_eq!(argument(place.as_ref()), shown);
         }
     }
 

@@ -15,7 +15,7 @@ use osmoda_ipc::{Client, Health, Nothing, Up, daemon::running_pid};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-use super::{Program, Suite, SuiteError, logs};
+use super::{Program, Suite, SuiteError, detach::IN_BACKGROUND, logs};
 
 /// How long a daemon may take until it answers.
 const READY: Duration = Duration::from_secs(10);
@@ -25,9 +25,17 @@ const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LAST_LOOK: Duration = Duration::from_millis(160);
 /// How long a daemon may take to stop before it is killed.
 pub(super) const STOP: Duration = Duration::from_secs(10);
-/// What belongs to a supervisor that is itself a systemd unit, and must not reach its children.
-const NOT_FOR_CHILDREN: [&str; 7] =
-    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "JOURNAL_STREAM"];
+/// What is said to the supervisor alone: that it is in the background, or that it is a systemd unit's main process.
+const NOT_FOR_CHILDREN: [&str; 8] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "JOURNAL_STREAM",
+    IN_BACKGROUND,
+];
 
 /// A daemon that was started.
 #[derive(Debug)]

@@ -28,6 +28,11 @@ pub(crate) struct Down {
     pub(crate) stopped: Vec<&'static str>,
 }
 
+/// Whether a supervisor keeps this suite up.
+pub(crate) fn is_up(suite: &Suite) -> bool {
+    running_pid(&lock::file(&suite.dirs)).is_some()
+}
+
 /// Ends everything that `up` started in this suite; nothing to end is fine.
 pub(crate) async fn down(suite: &Suite) -> Result<Down, SuiteError> {
     let lock = lock::file(&suite.dirs);

@@ -72,7 +72,12 @@ impl Supervisor {
         let lock = SuiteLock::claim(&suite)?;
         for program in programs {
             if let Some(pid) = running_pid(&suite.dirs.pid_file(program.daemon)) {
-                return Err(SuiteError::DaemonRuns { daemon: program.daemon, place: suite.place.clone(), pid });
+                return Err(SuiteError::DaemonRuns {
+                    daemon: program.daemon,
+                    place: suite.place.clone(),
+                    pid,
+                    command: suite.command.clone(),
+                });
             }
         }
         installed::record(&suite.dirs, &programs.iter().map(|program| program.daemon).collect::<Vec<_>>())?;
@@ -171,8 +176,10 @@ async fn keep(
         let ended = tokio::select! {
             ended = running.end() => ended,
             _ = bound.tick() => {
-                if let Err(error) = logs::bound(&suite.log_of(daemon)) {
-                    say(&format!("the log of {daemon} can't be moved aside: {error}"));
+                for name in [daemon, "suite"] {
+                    if let Err(error) = logs::bound(&suite.log_of(name)) {
+                        say(&format!("the log of {name} can't be moved aside: {error}"));
+                    }
                 }
                 continue;
             }
