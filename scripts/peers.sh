@@ -3,7 +3,7 @@
 #   scripts/peers.sh [NAME...]     installs these, or all, and prints where each one's command is
 # Sourced, it gives `peer NAME`, which sets PEER to that command's path and installs what is missing.
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
+# shellcheck source=lib.sh
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly PEERS=(mcp-v1 mcp-v2 amagi node inspector claude sdk)
