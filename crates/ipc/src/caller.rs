@@ -135,7 +135,9 @@ fn peer_groups(socket: &impl AsFd) -> io::Result<Vec<u32>> {
         let mut bytes = libc::socklen_t::try_from(groups.len() * size_of::<libc::gid_t>()).map_err(io::Error::other)?;
         // SAFETY: `groups` is a live, aligned, exclusively borrowed buffer of exactly `bytes` bytes; the kernel writes
         // at most that many and stores in `bytes` how many it wrote, or needs (ERANGE). `fd` is open: it is borrowed.
-        let status = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERGROUPS, groups.as_mut_ptr().cast(), &raw mut bytes) };
+        let status = unsafe {
+            libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERGROUPS, groups.as_mut_ptr().cast(), &raw mut bytes)
+        };
         let count = usize::try_from(bytes).map_err(io::Error::other)? / size_of::<libc::gid_t>();
         if status == 0 {
             groups.truncate(count);
@@ -189,7 +191,12 @@ impl RoleGroups {
 impl Accounts {
     /// Looks the groups up. `agentd_pid_file` is where agentd keeps its process id.
     pub fn new(agentd_pid_file: PathBuf) -> Self {
-        Self { own_uid: Uid::effective().as_raw(), groups: RwLock::new(RoleGroups::lookup()), names: RwLock::default(), agentd_pid_file }
+        Self {
+            own_uid: Uid::effective().as_raw(),
+            groups: RwLock::new(RoleGroups::lookup()),
+            names: RwLock::default(),
+            agentd_pid_file,
+        }
     }
 
     /// Looks everything up anew.
@@ -203,7 +210,8 @@ impl Accounts {
         let name = self.name(peer.uid);
         let groups = *self.groups.read().unwrap_or_else(PoisonError::into_inner);
         let Some(role) = groups.role(self.own_uid, peer) else { return Err(name) };
-        let role = if role == Role::Operator && self.is_born_of_an_agents_command(peer.pid) { Role::Agent } else { role };
+        let role =
+            if role == Role::Operator && self.is_born_of_an_agents_command(peer.pid) { Role::Agent } else { role };
         Ok(Caller { uid: peer.uid, pid: peer.pid, name, role })
     }
 

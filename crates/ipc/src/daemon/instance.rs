@@ -28,7 +28,14 @@ impl Instance {
     pub(super) fn claim(dirs: &Dirs, daemon: &str) -> Result<Self, NotAlone> {
         let path = dirs.pid_file(daemon);
         let io = |source| NotAlone::Io { path: path.display().to_string(), source };
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(&path).map_err(io)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o644)
+            .open(&path)
+            .map_err(io)?;
         let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => file,
             Err((mut file, _)) => {

@@ -58,8 +58,6 @@ pub struct Ready<S, C> {
     pub reload: Box<dyn Fn(C) -> Result<(), String> + Send + Sync>,
     /// Whether its own work goes on; the watchdog is fed only while it does.
     pub is_alive: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Runs last, after the last connection has ended.
-    pub finish: Box<dyn FnOnce() + Send>,
 }
 
 #[derive(Debug, Parser)]
@@ -134,13 +132,16 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         let instance = instance::Instance::claim(&dirs, name).map_err(|error| error.to_string())?;
         let stop = CancellationToken::new();
         let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
-        let ready = start(Start { config, dirs: dirs.clone(), stop: stop.clone() }).await.map_err(|error| error.to_string())?;
-        let server = Server::new(ready.routes, accounts.clone(), ready.metrics, Limits::default()).map_err(|error| error.to_string())?;
+        let ready =
+            start(Start { config, dirs: dirs.clone(), stop: stop.clone() }).await.map_err(|error| error.to_string())?;
+        let server = Server::new(ready.routes, accounts.clone(), ready.metrics, Limits::default())
+            .map_err(|error| error.to_string())?;
         let listener = socket::listen(&dirs.socket(name)).map_err(|error| error.to_string())?;
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
         let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
-        let mut watchdog = tokio::time::interval(sd_notify::watchdog_enabled().map_or(Duration::from_secs(3600), |limit| limit / 3));
+        let mut watchdog =
+            tokio::time::interval(sd_notify::watchdog_enabled().map_or(Duration::from_secs(3600), |limit| limit / 3));
         let serving = tokio::spawn(server.serve(listener, stop.clone()));
         tell(&[sd_notify::NotifyState::Ready]);
         info!(daemon = name, socket = %dirs.socket(name).display(), "ready");
@@ -164,7 +165,6 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         info!("stopping");
         stop.cancel();
         let _ = serving.await;
-        (ready.finish)();
         drop(instance);
         Ok(())
     }

@@ -69,7 +69,10 @@ impl Mannered {
         if self.watch.unanswered.swap(false, Ordering::Relaxed) || self.watch.serving.load(Ordering::Relaxed) {
             return None;
         }
-        let status = std::str::from_utf8(bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?.get(..3)?).ok()?;
+        let status = std::str::from_utf8(
+            bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?.get(..3)?,
+        )
+        .ok()?;
         match status {
             "431" => Some(head_too_large()),
             "414" => Some(Fault::new(StatusCode::URI_TOO_LONG, "head_too_large", "the request's address is too long")),
@@ -91,7 +94,11 @@ impl Mannered {
 }
 
 fn head_too_large() -> Fault {
-    Fault::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "the request's head is larger than this server takes")
+    Fault::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "head_too_large",
+        "the request's head is larger than this server takes",
+    )
 }
 
 /// A whole answer that ends its connection, for where there is no hyper to write it.
@@ -110,7 +117,10 @@ pub(super) fn closing_answer(fault: &Fault) -> Vec<u8> {
 }
 
 /// Serves the connection to its end. After `stop`, the request under way is its last.
-pub(super) async fn serve<S>(mut connection: http1::Connection<TokioIo<Mannered>, S>, stop: CancellationToken) -> hyper::Result<()>
+pub(super) async fn serve<S>(
+    mut connection: http1::Connection<TokioIo<Mannered>, S>,
+    stop: CancellationToken,
+) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = Full<Bytes>> + Unpin,
     S::Future: Unpin,
@@ -128,7 +138,8 @@ where
     };
     let mut io = connection.into_parts().io.into_inner();
     if result.as_ref().is_err_and(hyper::Error::is_timeout) && io.is_timed_out_midway() {
-        let fault = Fault::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "the request's head did not arrive in time");
+        let fault =
+            Fault::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "the request's head did not arrive in time");
         let _ = io.stream.write_all(&closing_answer(&fault)).await;
     }
     let _ = io.stream.shutdown().await;
@@ -158,7 +169,11 @@ impl AsyncWrite for Mannered {
         }
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         ready!(self.send_instead(cx))?;
         match slices.first().and_then(|first| self.replaces(first)) {
             Some(fault) => {
