@@ -34,7 +34,9 @@ class Agentctl:
         """What a command prints as JSON; raises where it fails."""
         done = self.run(*arguments, "--json", timeout=timeout)
         if done.returncode != 0:
-            raise AssertionError(f"agentctl {' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+            raise AssertionError(
+                f"agentctl {' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}"
+            )
         return json.loads(done.stdout)
 
     def call(self, tool, arguments=None, role=None, timeout=60):

@@ -18,7 +18,9 @@ def real_arguments(suite, folder):
     waiting = suite.agent("approval_request", {"command": "reboot", "reason": "to have one that waits"})["id"]
     note = os.path.join(folder, "note.txt")
     return {
-        "system_query": [{"query": table, "args": {"limit": 5}} for table in ("processes", "mounts", "sockets", "users")],
+        "system_query": [
+            {"query": table, "args": {"limit": 5}} for table in ("processes", "mounts", "sockets", "users")
+        ],
         "event_log": [{"limit": 5}, {"type": "file_write.*", "limit": 5}],
         "shell_exec": [{"command": "id"}, {"command": "ls -l | head -n 3", "cwd": folder, "timeout": 5000}],
         "file_write": [{"path": note, "content": "one\n"}, {"path": note, "content": "two\n", "append": True}],
@@ -54,10 +56,15 @@ def main(amagi, agentctl, suite, config, folder):
         done, report = probe(*arguments)
         server = (report.get("servers") or [{}])[0]
         tools = {tool["name"]: tool for tool in server.get("tools", [])}
-        complaints = [*server.get("findings", []), *(finding for tool in tools.values() for finding in tool["findings"])]
+        complaints = [
+            *server.get("findings", []),
+            *(finding for tool in tools.values() for finding in tool["findings"]),
+        ]
         errors = [finding for finding in complaints if finding["severity"] == "error"]
         checks.check(
-            f"{name}: no crash, no hang, no answer beside its schema", done.returncode == 0 and not errors, errors or done
+            f"{name}: no crash, no hang, no answer beside its schema",
+            done.returncode == 0 and not errors,
+            errors or done,
         )
         missed = [tool for tool in TOOLS if tools.get(tool, {}).get("status") not in ("pass", "warn")]
         checks.check(f"{name}: every tool was called", not missed, missed)
@@ -65,7 +72,9 @@ def main(amagi, agentctl, suite, config, folder):
             failed = {finding["tool"]: finding["message"] for finding in complaints if finding["check"] == "tool-error"}
             checks.equal(f"{name}: every tool does what it is asked but one", set(failed), {"approval_approve"})
             refusal = failed.get("approval_approve", "")
-            checks.check(f"{name}: that one is not for agents", "approval_self" in refusal or "forbidden" in refusal, refusal)
+            checks.check(
+                f"{name}: that one is not for agents", "approval_self" in refusal or "forbidden" in refusal, refusal
+            )
         # Warnings of other kinds are about schemas and names, and there is no reason for any.
         others = [finding for finding in complaints if finding["check"] != "tool-error"]
         checks.check(f"{name}: nothing to warn of", not others, others)

@@ -11,11 +11,23 @@ def main(claude, agentctl, suite, folder):
     checks = Checks("Claude Code")
     os.makedirs(folder)
     # A stranger's home: no login, no settings, nothing of whoever runs the tests.
-    environment = {"HOME": folder, "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "NO_COLOR": "1", "DISABLE_AUTOUPDATER": "1"}
+    environment = {
+        "HOME": folder,
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "NO_COLOR": "1",
+        "DISABLE_AUTOUPDATER": "1",
+    }
 
     def run(*arguments):
         done = subprocess.run(
-            [claude, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=50
+            [claude, *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=50,
         )
         return done.stdout + done.stderr
 

@@ -68,10 +68,14 @@ async def use_tools(checks, client, folder):
     health = await client.call("system_health", {})
     checks.check(
         "system_health measures this machine",
-        not health.failed and health.content["hostname"] == socket.gethostname() and health.content["ram"]["total_bytes"] > 0,
+        not health.failed
+        and health.content["hostname"] == socket.gethostname()
+        and health.content["ram"]["total_bytes"] > 0,
         health,
     )
-    checks.check("the text of a result is its structured content", json.loads(health.text) == health.content, health.text)
+    checks.check(
+        "the text of a result is its structured content", json.loads(health.text) == health.content, health.text
+    )
     path, text = os.path.join(folder, "deep", "note.txt"), "first\nsecond: žluťoučký kůň 🐎\n"
     written = await client.call("file_write", {"path": path, "content": text})
     checks.check("file_write writes", not written.failed and written.content["bytes"] == len(text.encode()), written)
@@ -81,9 +85,7 @@ async def use_tools(checks, client, folder):
     checks.check("file_read reads it back", not read.failed and read.content["content"].strip() == text.strip(), read)
     listed = await client.call("directory_list", {"path": os.path.dirname(path)})
     entries = {entry["name"]: entry for entry in (listed.content or {}).get("entries", [])}
-    checks.check(
-        "directory_list shows it", entries.get("note.txt", {}).get("size") == len(text.encode()), listed
-    )
+    checks.check("directory_list shows it", entries.get("note.txt", {}).get("size") == len(text.encode()), listed)
     shell = await client.call("shell_exec", {"command": "printf 'a\\nb\\n' | wc -l; echo oops >&2; exit 3"})
     said = [shell.content.get(key) for key in ("stdout", "stderr", "exit_code")] if not shell.failed else shell
     checks.equal("shell_exec runs a command", said, ["2\n", "oops\n", 3])
@@ -126,7 +128,9 @@ async def see_records(checks, client, folder):
     """What was done is in the ledger and among the receipts, in the agent's name."""
     log = await client.call("event_log", {"type": "shell_exec.*", "limit": 100})
     events = (log.content or {}).get("events", [])
-    mine = [event for event in events if folder in json.dumps(event["payload"]) or "wc -l" in json.dumps(event["payload"])]
+    mine = [
+        event for event in events if folder in json.dumps(event["payload"]) or "wc -l" in json.dumps(event["payload"])
+    ]
     checks.check("the ledger shows the commands", mine, log)
     actors = {event["actor"].partition(":")[0] for event in mine}
     checks.equal("the ledger names an agent as their actor", actors, {"agent"})
@@ -168,7 +172,9 @@ async def answered_in_place(checks, connect, folder):
         async with connect(answer, questions) as client:
             result = await client.call("shell_exec", {"command": f"echo 'touch {trace}' | sh"})
         checks.equal(f"{name}: the person is asked once", len(questions), 1)
-        checks.check(f"{name}: the question shows the command", all(trace in question for question in questions), questions)
+        checks.check(
+            f"{name}: the question shows the command", all(trace in question for question in questions), questions
+        )
         if code is None:
             checks.check(f"{name}: the command ran", not result.failed and os.path.exists(trace), result)
         else:

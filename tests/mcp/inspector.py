@@ -45,7 +45,9 @@ def main(node, inspector, config, folder):
             names = {tool["name"] for tool in listed.get("result", listed)["tools"]}
         except (ValueError, KeyError):
             pass
-        checks.check(f"{era}: tools/list shows every tool of agentd", TOOLS <= names, done.stdout[-300:] + done.stderr[-300:])
+        checks.check(
+            f"{era}: tools/list shows every tool of agentd", TOOLS <= names, done.stdout[-300:] + done.stderr[-300:]
+        )
         checks.equal(f"{era}: --strict finds no error in the schemas", done.returncode, 0)
         complaints = [line for line in done.stderr.splitlines() if line.startswith(("Warning:", "Error:", "{"))]
         checks.check(f"{era}: --strict finds nothing to warn of", not complaints, complaints)

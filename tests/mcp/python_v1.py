@@ -45,7 +45,9 @@ async def main(agentctl, suite, folder):
     checks = Checks("python mcp 1.x")
     async with connected(agentctl, suite) as (client, begun):
         checks.equal("it opens with initialize", begun.protocolVersion, "2025-11-25")
-        checks.check("the server tells a model how to work here", len(begun.instructions or "") > 40, begun.instructions)
+        checks.check(
+            "the server tells a model how to work here", len(begun.instructions or "") > 40, begun.instructions
+        )
         checks.equal("the server has a name of its own", begun.serverInfo.name, "osmoda")
         await contract.whole(checks, client, folder)
     async with connected(agentctl, suite, "--read-only") as (client, _):
@@ -53,7 +55,9 @@ async def main(agentctl, suite, folder):
         writing = [tool["name"] for tool in tools if not tool["annotations"]["readOnlyHint"]]
         checks.check("--read-only lists only what changes nothing", tools and not writing, writing)
         try:
-            checks.check("and what it hides can't be called", False, await client.call("shell_exec", {"command": "true"}))
+            checks.check(
+                "and what it hides can't be called", False, await client.call("shell_exec", {"command": "true"})
+            )
         except ProtocolError as error:
             checks.equal("and what it hides can't be called", error.code, contract.INVALID_PARAMS)
 
