@@ -16,6 +16,7 @@ esac
 suites=("$@")
 need_build_tools
 need_python
+logs=''
 scratch logs
 passed=0 failed=0 skipped=0
 
