@@ -31,9 +31,17 @@ async fn every_answered_append_survives_kill_9_fifty_times() {
             callers.spawn(async move {
                 for n in 0.. {
                     let mark = format!("{round}-{caller}-{n}");
-                    let event = NewEvent { kind: "test.event".into(), actor: "daemon:test".into(), payload: json!({ "mark": mark }) };
+                    let event = NewEvent {
+                        kind: "test.event".into(),
+                        actor: "daemon:test".into(),
+                        payload: json!({ "mark": mark }),
+                    };
                     match client.call::<LedgerAppend>(&event).await {
-                        Ok(appended) => assert_eq!(answered.lock().unwrap().insert(appended.id, mark), None, "an id is answered once"),
+                        Ok(appended) => assert_eq!(
+                            answered.lock().unwrap().insert(appended.id, mark),
+                            None,
+                            "an id is answered once"
+                        ),
                         Err(_) => return,
                     }
                 }
@@ -53,7 +61,15 @@ async fn every_answered_append_survives_kill_9_fifty_times() {
     let mut found = HashMap::new();
     let mut cursor = None;
     loop {
-        let page = client.call::<EventLog>(&EventLogRequest { limit: Some(1000), cursor, kind: Some("test.event".into()), ..Default::default() }).await.unwrap();
+        let page = client
+            .call::<EventLog>(&EventLogRequest {
+                limit: Some(1000),
+                cursor,
+                kind: Some("test.event".into()),
+                ..Default::default()
+            })
+            .await
+            .unwrap();
         for event in page.events {
             let mark = event.payload["mark"].as_str().unwrap().to_owned();
             assert_eq!(found.insert(mark, event.id), None, "an event stands there once");

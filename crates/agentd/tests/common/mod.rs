@@ -37,7 +37,13 @@ impl Agentd {
 
     pub fn command(folder: &Path, dirs: &Dirs) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_osmoda-agentd"));
-        command.arg("--config").arg(folder.join("osmoda.toml")).arg("--run-dir").arg(dirs.run()).arg("--state-dir").arg(dirs.state());
+        command
+            .arg("--config")
+            .arg(folder.join("osmoda.toml"))
+            .arg("--run-dir")
+            .arg(dirs.run())
+            .arg("--state-dir")
+            .arg(dirs.state());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
@@ -105,6 +111,21 @@ impl Drop for Agentd {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// What a test waits for, with a deadline.
+pub async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what).await.unwrap()
+}
+
+/// Until a file is there.
+pub async fn exists(path: &Path) {
+    soon(async {
+        while !path.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
 
 /// The fault of a call that must fail.
