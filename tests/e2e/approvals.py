@@ -200,19 +200,19 @@ def an_agents_command_is_an_agent(bench, checks):
     ]
     for name, command in ways:
         act = {"command": command}
-        refused = bench.refusal("shell_exec", act)
-        if refused is not None:
+        try:
+            done = bench.suite.agent("shell_exec", act)
+        except Refused as refused:
             # The guard already finds it dangerous. With the operator's leave to run it, it is an agent's command still.
             checks.equal(f"{name}: a refusal is for want of leave", refused.code, "approval_required")
             leave = refused.detail.get("approval_id", "")
             bench.answer("approve", leave)
             done = bench.suite.agent("shell_exec", {**act, "approval_id": leave})
+        if name != "orphaned":
             said = done["stdout"] + done["stderr"]
-            if name != "orphaned":
-                checks.check(f"{name}: agentctl fails", done["exit_code"] != 0, done)
-                checks.check(
-                    f"{name}: and says why", any(word in said for word in ("approval_self", "asked", "role")), said
-                )
+            checks.check(f"{name}: it fails", done["exit_code"] != 0, done)
+            why = any(word in said for word in ("approval_self", "asked", "role"))
+            checks.check(f"{name}: and says why", why, said)
         checks.equal(f"{name}: the approval still waits", bench.status_of(target), "pending")
     checks.equal("nothing ran", lines(trace), 0)
 
