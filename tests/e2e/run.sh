@@ -7,7 +7,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
 agentctl_from "${1:-}"
 HERE=$OSMODA_ROOT/tests/e2e
 export PYTHONDONTWRITEBYTECODE=1
-need_python
+need python
 scratch TMP
 # ctl FOLDER ARGUMENT...
 ctl() { limit 60 "$AGENTCTL" --dir "$TMP/$1" "${@:2}"; }
