@@ -24,7 +24,7 @@ make_root() {
     local root=$1
     if [[ -e $root ]]; then return 0; fi
     say "making a small Debian for booting (once; it stays in $OSMODA_CACHE)"
-    need_command debootstrap debootstrap
+    need debootstrap
     rm -rf -- "$root.new"
     mkdir -p -- "$root.new"
     if ! limit 900 debootstrap --variant=minbase --include="$PACKAGES" "$2" "$root.new" >"$root.log" 2>&1 </dev/null; then

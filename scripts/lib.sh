@@ -75,28 +75,43 @@ need_apt() {
     rm -f -- "$log"
 }
 
-# need_command COMMAND PACKAGE...: like need_apt, where the command may also come from elsewhere.
-need_command() {
-    have "$1" || need_apt "${@:2}"
-    have "$1" || die "$1 is not on the PATH, also not after installing ${*:2}"
+# need THING...: what the script stands on, all of it asked for at once. A thing is `build` (cargo of the workspace's
+# Rust version, a C compiler and linker for SQLite), `python` (with virtual environments), or a command whose Debian
+# package has the same name.
+need() {
+    local thing packages=()
+    for thing in "$@"; do
+        case $thing in
+        build)
+            _need_cargo
+            have cc || packages+=(gcc libc6-dev)
+            ;;
+        python)
+            have python3 || packages+=(python3)
+            python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+            ;;
+        *) have "$thing" || packages+=("$thing") ;;
+        esac
+    done
+    ((${#packages[@]} == 0)) || need_apt "${packages[@]}"
+    for thing in "$@"; do
+        case $thing in
+        build) have cc || die "there is still no C compiler called cc on the PATH" ;;
+        python)
+            python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))' ||
+                die "python3 is too old, or has no module venv: this needs Python 3.10 or newer"
+            ;;
+        *) have "$thing" || die "there is still no $thing on the PATH" ;;
+        esac
+    done
 }
-
-# What the build itself needs: cargo of the workspace's Rust version, and a C compiler and linker for SQLite.
-need_build_tools() {
-    have cargo || die "cargo is missing. Install Rust $(_rust_version) or newer (rustup, or your system's packages) and run this again."
-    local found
-    found=$(cd "$OSMODA_ROOT" && cargo --version 2>/dev/null | cut -d' ' -f2)
-    [[ $(printf '%s\n' "$(_rust_version)" "${found:-0}" | sort -V | head -n 1) == "$(_rust_version)" ]] ||
-        die "cargo ${found:-of unknown version} is too old: this needs Rust $(_rust_version) or newer (rustup update)."
-    have cc || need_apt gcc libc6-dev
-}
-_rust_version() { sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$OSMODA_ROOT/Cargo.toml"; }
-
-# What the scripts read JSON and drive clients with.
-need_python() {
-    have python3 || need_apt python3
-    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "python3 is too old: this needs Python 3.10 or newer."
-    python3 -c 'import ensurepip, venv' 2>/dev/null || need_apt python3-venv
+_need_cargo() {
+    local wanted found
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$OSMODA_ROOT/Cargo.toml")
+    have cargo || die "cargo is missing. Install Rust $wanted or newer (rustup, or your system's packages) and run this again."
+    found=$(cd -- "$OSMODA_ROOT" && cargo --version 2>/dev/null | cut -d' ' -f2)
+    [[ $(printf '%s\n' "$wanted" "${found:-0}" | sort -V | head -n 1) == "$wanted" ]] ||
+        die "cargo ${found:-of unknown version} is too old: this needs Rust $wanted or newer (rustup update)."
 }
 
 # build_folder: where cargo puts what it builds.

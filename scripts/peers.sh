@@ -58,7 +58,7 @@ _peer_python() {
     local requirements=$OSMODA_ROOT/scripts/peers/$1.txt pins
     pins=$(sha256sum <"$requirements")
     if _peer "$1" "$pins" "$2"; then return 0; fi
-    need_python
+    need python
     with_cache_lock _peer_install "$1" "$pins" "$2" _install_python "$requirements"
 }
 _install_python() {
@@ -67,7 +67,7 @@ _install_python() {
 
 _peer_npm() {
     if _peer "$1" "$2" "$3"; then return 0; fi
-    need_command npm npm
+    need npm
     with_cache_lock _peer_install "$1" "$2" "$3" _install_npm "$2"
 }
 _install_npm() {

@@ -14,8 +14,7 @@ case ${1:-} in
     ;;
 esac
 suites=("$@")
-need_build_tools
-need_python
+need build python npm
 logs=''
 scratch logs
 passed=0 failed=0 skipped=0

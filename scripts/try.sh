@@ -31,8 +31,7 @@ while (($#)); do
     shift
 done
 
-need_build_tools
-need_python
+need build python
 peer mcp-v2
 python=$PEER
 

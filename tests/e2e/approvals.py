@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-from agentctl import Agentctl, Refused  # noqa: E402
+from agentctl import Agentctl, Refused, request  # noqa: E402
 from checks import Checks  # noqa: E402
 
 
@@ -166,8 +166,9 @@ def answered_by_operators_alone(bench, checks):
     checks.check(
         "nor an operator what the operator asked", done.returncode == 1 and "asked" in done.stdout + done.stderr, done
     )
-    challenged = bench.code("approval_challenge", {"id": approval})
-    checks.check("nor get a nonce for asking in place", challenged not in ("it went through", "internal"), challenged)
+    socket = os.path.join(bench.suite.folder, "run", "agentd.sock")
+    status, fault = request(socket, "POST", f"/approval/{approval}/challenge", role="agent")
+    checks.equal("nor get a nonce for asking in place", (status, fault.get("code")), (403, "forbidden"))
     checks.equal("it still waits", bench.status_of(approval), "pending")
     checks.equal("nothing ran", lines(trace), 0)
 
@@ -176,6 +177,14 @@ def an_agents_command_is_an_agent(bench, checks):
     """agentd runs it under its own account, which is an operator's; the process is an agent all the same."""
     trace = bench.trace()
     target = bench.ask("shell_exec", needs_leave(trace))
+    asker = os.path.join(bench.folder, "asker.py")
+    library = os.path.dirname(os.path.abspath(request.__code__.co_filename))
+    socket = os.path.join(bench.suite.folder, "run", "agentd.sock")
+    with open(asker, "w", encoding="utf-8") as file:
+        file.write(f"import sys; sys.path.insert(0, {library!r}); sys.dont_write_bytecode = True\n")
+        file.write("from agentctl import request\n")
+        file.write(f"status, said = request({socket!r}, 'POST', '/approval/{target}/approve', role='operator')\n")
+        file.write("print(said); sys.exit(status != 200)\n")
     approve = f"{bench.program} --dir {bench.suite.folder} approve {target}"
     ways = [
         ("directly", approve),
@@ -183,6 +192,7 @@ def an_agents_command_is_an_agent(bench, checks):
         ("in a session of its own", f"setsid --wait {approve}"),
         ("orphaned", f"(setsid sh -c 'sleep 1; {approve}' &) ; sleep 4"),
         ("with an environment of its own", f"env -i {approve}"),
+        ("past agentctl, with a claim to be an operator", f"{sys.executable} {asker}"),
         (
             "by the tool",
             f'{bench.program} --dir {bench.suite.folder} call approval_approve --json \'{{"id": "{target}"}}\'',
@@ -190,17 +200,19 @@ def an_agents_command_is_an_agent(bench, checks):
     ]
     for name, command in ways:
         act = {"command": command}
-        refused = bench.refusal("shell_exec", act)
-        if refused is not None:
+        try:
+            done = bench.suite.agent("shell_exec", act)
+        except Refused as refused:
             # The guard already finds it dangerous. With the operator's leave to run it, it is an agent's command still.
             checks.equal(f"{name}: a refusal is for want of leave", refused.code, "approval_required")
             leave = refused.detail.get("approval_id", "")
             bench.answer("approve", leave)
             done = bench.suite.agent("shell_exec", {**act, "approval_id": leave})
+        if name != "orphaned":
             said = done["stdout"] + done["stderr"]
-            if name != "orphaned":
-                checks.check(f"{name}: agentctl fails", done["exit_code"] != 0, done)
-                checks.check(f"{name}: and says why", "approval_self" in said or "asked" in said, said)
+            checks.check(f"{name}: it fails", done["exit_code"] != 0, done)
+            why = any(word in said for word in ("approval_self", "asked", "role"))
+            checks.check(f"{name}: and says why", why, said)
         checks.equal(f"{name}: the approval still waits", bench.status_of(target), "pending")
     checks.equal("nothing ran", lines(trace), 0)
 

@@ -1,7 +1,9 @@
 """A suite through its command line, as an operator or narrowed to an agent."""
 
+import http.client
 import json
 import os
+import socket
 import subprocess
 
 
@@ -58,3 +60,30 @@ class Agentctl:
     def agent(self, tool, arguments=None, timeout=60):
         """The same, narrowed to the agent's role."""
         return self.call(tool, arguments, role="agent", timeout=timeout)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def request(path, method, target, body=None, role=None, timeout=10):
+    """Status and JSON of one request to a daemon's socket, without agentctl: for what agentctl does not let one do."""
+    connection = _UnixConnection(path, timeout)
+    headers = {"Content-Type": "application/json"}
+    if role:
+        headers["X-Osmoda-Role"] = role
+    try:
+        connection.request(method, target, None if body is None else json.dumps(body), headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()

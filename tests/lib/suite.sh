@@ -30,13 +30,15 @@ stop_suite() {
 
 # suite_processes FOLDER: the suite's processes that still live, with their command lines; fails where there is none.
 suite_processes() {
-    local pid found=1
-    for pid in /proc/[0-9]*; do
-        # A zombie has no command line.
-        if tr '\0' ' ' <"$pid/cmdline" 2>/dev/null | grep -qF -- "$1" ||
-            tr '\0' '\n' <"$pid/environ" 2>/dev/null | grep -qxF -- "OSMODA_RUN_DIR=$1/run"; then
-            [[ ${pid#/proc/} == "$$" || ${pid#/proc/} == "$BASHPID" ]] && continue
-            printf '%s %s\n' "${pid#/proc/}" "$(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null)"
+    local process line found=1
+    for process in /proc/[0-9]*; do
+        if [[ ${process#/proc/} == "$$" || ${process#/proc/} == "$BASHPID" ]]; then continue; fi
+        # Those that ended meanwhile can't be read; a dead one that nobody has buried has no command line.
+        line=$({ tr '\0' '\n' <"$process/cmdline"; } 2>/dev/null) || continue
+        [[ -n $line ]] || continue
+        if grep -qxF -e "$1" -e "--dir=$1" -e "$1/run" <<<"$line" ||
+            { tr '\0' '\n' <"$process/environ" | grep -qxF "OSMODA_RUN_DIR=$1/run"; } 2>/dev/null; then
+            printf '%s %s\n' "${process#/proc/}" "${line//$'\n'/ }"
             found=0
         fi
     done

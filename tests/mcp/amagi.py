@@ -17,6 +17,9 @@ def real_arguments(suite, folder):
     """Arguments with which each tool does something real and harmless."""
     waiting = suite.agent("approval_request", {"command": "reboot", "reason": "to have one that waits"})["id"]
     note = os.path.join(folder, "note.txt")
+    # The tools are called in the order of the list, in which reading comes first.
+    with open(note, "w", encoding="utf-8") as file:
+        file.write("one\ntwo\n")
     return {
         "system_query": [
             {"query": table, "args": {"limit": 5}} for table in ("processes", "mounts", "sockets", "users")
