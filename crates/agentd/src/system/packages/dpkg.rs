@@ -53,10 +53,8 @@ fn parse(status: &[u8]) -> Vec<Package> {
             }
             continue;
         }
-        // A line that begins with a blank goes on with the field before, none of which is asked for.
-        let Some(colon) = line.iter().position(|byte| *byte == b':').filter(|_| !line[0].is_ascii_whitespace()) else {
-            continue;
-        };
+        // A line that begins with a blank goes on with the field before: its blank keeps it from being taken for a name.
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         let field = match name.to_ascii_lowercase().as_slice() {
             b"package" => &mut paragraph.name,

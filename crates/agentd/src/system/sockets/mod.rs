@@ -211,6 +211,16 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_without_sock_diag_is_read_out_of_proc() {
+        let away = || Err(io::Error::from_raw_os_error(libc::ENOENT));
+        assert_eq!(or_else("tcp", || Ok(1), || Err(SystemError::malformed("unasked"))).unwrap(), 1);
+        assert_eq!(or_else("tcp", away, || Ok(2)).unwrap(), 2);
+        assert!(
+            or_else::<()>("tcp", || Err(io::ErrorKind::NotFound.into()), || Err(SystemError::malformed("x"))).is_err()
+        );
+    }
+
+    #[test]
     fn unix_sockets_of_every_name_are_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a b.sock");
