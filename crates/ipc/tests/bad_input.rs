@@ -95,7 +95,9 @@ async fn every_wrong_request_is_answered_by_the_envelope() {
         ),
     ];
     for (what, request, status, code) in cases {
-        let (got, envelope) = parse(&daemon.raw(&request).await);
+        let answer = daemon.raw(&request).await;
+        assert!(!answer.is_empty(), "{what}: closed without a word");
+        let (got, envelope) = parse(&answer);
         assert_eq!((got, envelope["code"].as_str()), (status, Some(code)), "{what}: {envelope}");
         assert_eq!(envelope["error"], envelope["code"], "{what}");
         assert!(envelope["request_id"].as_str().is_some_and(|id| id.starts_with("req_")), "{what}: {envelope}");
