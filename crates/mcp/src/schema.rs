@@ -19,9 +19,21 @@ pub(crate) fn of_input(schema: &Schema) -> Value {
 }
 
 /// The schema of a tool's structured content.
+///
+/// A failed call's structured content is the fault, and clients made with the TypeScript SDK hold that, too, against this
+/// schema and show their own complaint in its place. So it asks for the result's fields or for the fault's.
 pub(crate) fn of_output(schema: &Schema) -> Value {
-    cleaned(schema)
+    let mut value = cleaned(schema);
+    if let Some(root) = value.as_object_mut()
+        && let Some(required) = root.remove("required")
+    {
+        root.insert("anyOf".into(), json!([{ "required": required }, { "required": FAULT }]));
+    }
+    value
 }
+
+/// The fields by which a fault is known.
+const FAULT: [&str; 3] = ["code", "message", "request_id"];
 
 fn cleaned(schema: &Schema) -> Value {
     let mut value = inlined(schema);
@@ -53,26 +65,21 @@ fn clean(schema: &mut Value) {
         fields.get_mut(keyword).into_iter().for_each(clean);
     }
     merge_constants(fields);
+    name_any_type(fields);
+    split_types(fields);
     let required = fields.get("required").cloned().unwrap_or_default();
     let is_required = |name: &str| required.as_array().is_some_and(|all| all.iter().any(|field| field == name));
     for (name, field) in fields.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        clean(field);
         if !is_required(name) {
             drop_null(field);
         }
-        clean(field);
     }
 }
 
 /// An absent field stands for null, so that null need not be allowed beside it.
 fn drop_null(field: &mut Value) {
     let Some(fields) = field.as_object_mut() else { return };
-    if let Some(names) = fields.get_mut("type").and_then(Value::as_array_mut) {
-        names.retain(|name| name != "null");
-        if let [only] = names.as_slice() {
-            let only = only.clone();
-            fields.insert("type".into(), only);
-        }
-    }
     for keyword in ["anyOf", "oneOf"] {
         let Some(choices) = fields.get_mut(keyword).and_then(Value::as_array_mut) else { continue };
         choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
@@ -86,6 +93,16 @@ fn drop_null(field: &mut Value) {
     }
 }
 
+/// Several types in one `type` become a choice among schemas of one type each, which more clients understand.
+fn split_types(fields: &mut Map<String, Value>) {
+    let Some(names) = fields.get("type").and_then(Value::as_array).filter(|_| !fields.contains_key("anyOf")) else {
+        return;
+    };
+    let choices: Vec<Value> = names.iter().map(|name| json!({ "type": name })).collect();
+    fields.remove("type");
+    fields.insert("anyOf".into(), Value::from(choices));
+}
+
 /// A choice among described constants becomes an `enum`: the values' names say what the descriptions did.
 fn merge_constants(fields: &mut Map<String, Value>) {
     let Some(choices) = fields.get("oneOf").and_then(Value::as_array) else { return };
@@ -95,6 +112,16 @@ fn merge_constants(fields: &mut Map<String, Value>) {
         fields.remove("oneOf");
         fields.insert("type".into(), json!("string"));
         fields.insert("enum".into(), Value::from(values));
+    }
+}
+
+/// Every type there is.
+const ANY: [&str; 6] = ["object", "array", "string", "number", "boolean", "null"];
+
+/// A schema that allows everything says so by naming every type: clients take one without keywords for a mistake.
+fn name_any_type(fields: &mut Map<String, Value>) {
+    if fields.keys().all(|key| ["title", "description", "default"].contains(&key.as_str())) {
+        fields.insert("type".into(), json!(ANY));
     }
 }
 
@@ -124,7 +151,9 @@ mod tests {
         format: Option<String>,
         title: Option<f64>,
         default: Vec<Option<u64>>,
-        any: Option<Map<String, Value>>,
+        map: Option<Map<String, Value>>,
+        /// Whatever.
+        any: Value,
     }
 
     /// A kind.
@@ -155,7 +184,7 @@ mod tests {
         let expected = json!({
             "type": "object",
             "additionalProperties": false,
-            "required": ["id", "kind", "default"],
+            "required": ["id", "kind", "default", "any"],
             "properties": {
                 "id": { "type": "string", "description": "Needed." },
                 "count": { "type": "integer", "minimum": 0, "description": "How many." },
@@ -170,19 +199,26 @@ mod tests {
                 },
                 "format": { "type": "string", "description": "Named like keywords." },
                 "title": { "type": "number" },
-                "default": { "type": "array", "items": { "type": ["integer", "null"], "minimum": 0 } },
-                "any": { "type": "object", "additionalProperties": true },
+                "default": { "type": "array", "items": { "anyOf": [{ "type": "integer" }, { "type": "null" }], "minimum": 0 } },
+                "map": { "type": "object", "additionalProperties": true },
+                "any": { "description": "Whatever.", "anyOf": json!(ANY).as_array().unwrap().iter().map(|name| json!({ "type": name })).collect::<Vec<_>>() },
             },
         });
         assert_eq!(of_input(&schema_for!(Everything)), expected);
     }
 
     #[test]
-    fn arguments_always_have_properties_and_results_keep_their_description() {
+    fn arguments_always_have_properties_and_results_are_results_or_faults() {
         assert_eq!(
             of_input(&schema_for!(Empty)),
             json!({ "type": "object", "additionalProperties": false, "properties": {} })
         );
-        assert_eq!(of_output(&schema_for!(Inner))["description"], "Inner things.");
+        let output = of_output(&schema_for!(Inner));
+        assert_eq!(output["description"], "Inner things.");
+        assert_eq!(
+            output["anyOf"],
+            json!([{ "required": ["secs"] }, { "required": ["code", "message", "request_id"] }])
+        );
+        assert!(output.get("required").is_none());
     }
 }

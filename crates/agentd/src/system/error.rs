@@ -7,7 +7,6 @@ use serde_json::json;
 
 /// Why the machine's state could not be told.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum SystemError {
     /// The request names a column that the table doesn't have.
     #[error("no column {column:?}")]

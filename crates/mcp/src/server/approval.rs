@@ -55,14 +55,14 @@ pub(super) enum Settled {
     /// Act, with this approval.
     Approved(String),
     /// Don't act.
-    Refused(Box<Fault>),
+    Refused(Fault),
     /// The client is to ask, and to call again with the answer.
     Asked(Box<InputRequiredResult>),
 }
 
 impl Settled {
     fn refused(fault: impl Into<Fault>) -> Self {
-        Self::Refused(Box::new(fault.into()))
+        Self::Refused(fault.into())
     }
 }
 

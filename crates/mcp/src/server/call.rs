@@ -1,6 +1,6 @@
 //! One call: forward, and turn what comes back into a result.
 
-use osmoda_ipc::{CallError, Client, Fault, RequestId};
+use osmoda_ipc::{Client, Fault, RequestId};
 use rmcp::{
     ErrorData, RoleServer,
     model::{CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject, MetaObject},
@@ -35,7 +35,7 @@ impl Act<'_> {
 
     async fn forward(&self, arguments: JsonObject) -> Result<Value, Fault> {
         let answer = self.daemon.call_json(&self.tool.endpoint, &self.id, Value::Object(arguments)).await;
-        answer.map_err(|error: CallError| Fault::from(error).with_request_id(&self.id))
+        answer.map_err(Fault::from)
     }
 
     /// The result that clients see: structured content and the same as text.
@@ -84,7 +84,7 @@ impl Server {
         };
         match settled {
             Settled::Approved(approval) => Ok(act.finished(act.perform_approved(&approval).await)),
-            Settled::Refused(fault) => Ok(act.finished(Err(*fault))),
+            Settled::Refused(fault) => Ok(act.finished(Err(fault))),
             Settled::Asked(question) => Ok((*question).with_meta(act.meta()).into()),
         }
     }

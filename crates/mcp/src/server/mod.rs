@@ -2,9 +2,9 @@
 
 mod approval;
 mod call;
+mod listing;
 mod progress;
 mod resources;
-mod tools;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Options, ServeError, ToolInfo, instructions};
 
-pub use self::tools::listing;
-use self::{approval::Desk, call::unknown_tool, tools::listed};
+pub use self::listing::listing;
+use self::{approval::Desk, call::unknown_tool, listing::listed};
 
 /// How long a client may keep a list: it never changes while this process lives.
 const LIST_TTL_MS: u64 = 3_600_000;

@@ -27,7 +27,7 @@ pub(super) async fn reporting<T>(
             _ = ticks.tick() => {
                 let elapsed = started.elapsed();
                 let progress = ProgressNotificationParam::new(token.clone(), elapsed.as_secs_f64());
-                let progress = progress.with_message(format!("{name} has run for {} s", elapsed.as_secs()));
+                let progress = progress.with_message(format!("{name}: {} s so far", elapsed.as_secs()));
                 let _ = timeout(NOTIFY, context.peer.notify_progress(progress)).await;
             }
         }
