@@ -36,8 +36,10 @@ pub(crate) fn is_up(suite: &Suite) -> bool {
 /// Ends everything that `up` started in this suite; nothing to end is fine.
 pub(crate) async fn down(suite: &Suite) -> Result<Down, SuiteError> {
     let lock = lock::file(&suite.dirs);
-    if !lock.exists() {
-        return Err(SuiteError::NoSuite(suite.place.clone()));
+    match lock.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Err(SuiteError::NoSuite(suite.place.clone())),
+        Err(source) => return Err(SuiteError::File { path: lock, source }),
     }
     let pid_file = |daemon: &str| suite.dirs.pid_file(daemon);
     let supervisor = running_pid(&lock);
