@@ -10,6 +10,8 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly PACKAGES=systemd,systemd-sysv,dbus,udev,iproute2,procps,bubblewrap,nftables
 readonly BOOT_SECONDS=60 STOP_SECONDS=20
+# What a machine of its own may do and a guest of this kernel may not: devices, modules, the clock.
+readonly FORGONE=--bounding-set=-mknod,-sys_module,-sys_rawio,-sys_time,-syslog,-mac_admin,-mac_override
 
 # The host's own release, so that what was built here runs there.
 release() {
@@ -44,7 +46,7 @@ make_root() {
 hold() {
     local run=$1 group own
     mkdir "$run/root" "$run/build" "$run/tree" "$run/cgroup"
-    mount --bind "$2" "$run/root"
+    mount --bind "$2" "$run/root" && mount -o remount,bind,ro "$run/root"
     mount --bind "$3" "$run/build"
     mount --bind "$OSMODA_ROOT" "$run/tree"
     mount -t cgroup2 cgroup2 "$run/cgroup" || die "control groups (version 2) can't be mounted here"
@@ -73,7 +75,12 @@ boot() {
     mount --bind "$run/build" opt/osmoda-test && mount -o remount,bind,ro opt/osmoda-test
     mount --bind "$run/tree" opt/osmoda-tree && mount -o remount,bind,ro opt/osmoda-tree
     mount -t proc -o nosuid,nodev,noexec proc proc
-    mount -t sysfs -o nosuid,nodev,noexec sysfs sys
+    # The kernel is the host's: its settings can be read there, and nothing of it changed.
+    for device in sys sysrq-trigger irq bus; do
+        [[ -e proc/$device ]] || continue
+        mount --bind "proc/$device" "proc/$device" && mount -o remount,bind,ro,nosuid,nodev,noexec "proc/$device"
+    done
+    mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
     mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
     mount -t tmpfs -o nosuid,nodev,mode=755 run run
     mount -t tmpfs -o nosuid,nodev,mode=1777 tmp tmp
@@ -90,12 +97,12 @@ boot() {
     ip link set lo up 2>/dev/null || chroot . ip link set lo up
     pivot_root . .old
     umount -l /.old
-    exec env -i container=osmoda-test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    exec setpriv "$FORGONE" env -i container=osmoda-test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         /lib/systemd/systemd --log-target=journal --show-status=0 </dev/null >/dev/null 2>&1
 }
 
 inside() {
-    nsenter -t "$init" -a env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    nsenter -t "$init" -a setpriv "$FORGONE" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
         TERM="${TERM:-dumb}" SYSTEMD_PAGER='' "$@"
 }
 
