@@ -82,12 +82,12 @@ boot() {
     done
     mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
     mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
-    mount -t tmpfs -o nosuid,nodev,mode=755 run run
-    mount -t tmpfs -o nosuid,nodev,mode=1777 tmp tmp
-    mount -t tmpfs -o nosuid,mode=755 dev dev
+    mount -t tmpfs -o nosuid,nodev,mode=755,size=256m run run
+    mount -t tmpfs -o nosuid,nodev,mode=1777,size=1g tmp tmp
+    mount -t tmpfs -o nosuid,mode=755,size=16m dev dev
     mkdir dev/pts dev/shm
     mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
-    mount -t tmpfs -o nosuid,nodev,mode=1777 shm dev/shm
+    mount -t tmpfs -o nosuid,nodev,mode=1777,size=256m shm dev/shm
     ln -s pts/ptmx dev/ptmx
     ln -s /proc/self/fd dev/fd
     for device in null zero full random urandom tty; do
