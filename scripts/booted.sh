@@ -90,10 +90,13 @@ boot() {
     mount -t tmpfs -o nosuid,nodev,mode=1777,size=256m shm dev/shm
     ln -s pts/ptmx dev/ptmx
     ln -s /proc/self/fd dev/fd
-    for device in null zero full random urandom tty; do
-        : >"dev/$device"
-        mount --bind "/dev/$device" "dev/$device"
-    done
+    # Own nodes, so that nothing done to them is done to the host's.
+    mknod -m 666 dev/null c 1 3
+    mknod -m 666 dev/zero c 1 5
+    mknod -m 666 dev/full c 1 7
+    mknod -m 666 dev/random c 1 8
+    mknod -m 666 dev/urandom c 1 9
+    mknod -m 666 dev/tty c 5 0
     ip link set lo up 2>/dev/null || chroot . ip link set lo up
     pivot_root . .old
     umount -l /.old
