@@ -31,9 +31,17 @@ async fn every_answered_append_survives_kill_9_fifty_times() {
             callers.spawn(async move {
                 for n in 0.. {
                     let mark = format!("{round}-{caller}-{n}");
-                    let event = NewEvent { kind: "test.event".into(), actor: "daemon:test".into(), payload: json!({ "mark": mark }) };
+                    let event = NewEvent {
+                        kind: "test.event".into(),
+                        actor: "daemon:test".into(),
+                        payload: json!({ "mark": mark }),
+                    };
                     match client.call::<LedgerAppend>(&event).await {
-                        Ok(appended) => assert_eq!(answered.lock().unwrap().insert(appended.id, mark), None, "an id is answered once"),
+                        Ok(appended) => assert_eq!(
+                            answered.lock().unwrap().insert(appended.id, mark),
+                            None,
+                            "an id is answered once"
+                        ),
                         Err(_) => return,
                     }
                 }
@@ -47,13 +55,21 @@ async fn every_answered_append_survives_kill_9_fifty_times() {
         assert!(verification.ok, "round {round}: {verification:?}");
         agentd.crash_and_restart().await;
     }
-    let answered = answered.lock().unwrap();
+    let answered = answered.lock().unwrap().clone();
     assert!(answered.len() as u64 > ROUNDS, "only {} appends were answered", answered.len());
     let client = agentd.operator();
     let mut found = HashMap::new();
     let mut cursor = None;
     loop {
-        let page = client.call::<EventLog>(&EventLogRequest { limit: Some(1000), cursor, kind: Some("test.event".into()), ..Default::default() }).await.unwrap();
+        let page = client
+            .call::<EventLog>(&EventLogRequest {
+                limit: Some(1000),
+                cursor,
+                kind: Some("test.event".into()),
+                ..Default::default()
+            })
+            .await
+            .unwrap();
         for event in page.events {
             let mark = event.payload["mark"].as_str().unwrap().to_owned();
             assert_eq!(found.insert(mark, event.id), None, "an event stands there once");
@@ -63,7 +79,7 @@ async fn every_answered_append_survives_kill_9_fifty_times() {
             break;
         }
     }
-    for (id, mark) in answered.iter() {
+    for (id, mark) in &answered {
         assert_eq!(found.get(mark), Some(id), "answered and lost");
     }
 }

@@ -1,6 +1,13 @@
 //! An agentd of the test's own: the real program in a temporary folder, spoken to over its socket.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part, and stops at what it did not expect")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each test uses a part, and stops at what it did not expect"
+)]
 
 use std::{
     path::{Path, PathBuf},
@@ -37,7 +44,13 @@ impl Agentd {
 
     pub fn command(folder: &Path, dirs: &Dirs) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_osmoda-agentd"));
-        command.arg("--config").arg(folder.join("osmoda.toml")).arg("--run-dir").arg(dirs.run()).arg("--state-dir").arg(dirs.state());
+        command
+            .arg("--config")
+            .arg(folder.join("osmoda.toml"))
+            .arg("--run-dir")
+            .arg(dirs.run())
+            .arg("--state-dir")
+            .arg(dirs.state());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
@@ -105,6 +118,21 @@ impl Drop for Agentd {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// What a test waits for, with a deadline.
+pub async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what).await.unwrap()
+}
+
+/// Until a file is there.
+pub async fn exists(path: &Path) {
+    soon(async {
+        while !path.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
 
 /// The fault of a call that must fail.

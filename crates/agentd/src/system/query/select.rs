@@ -191,6 +191,7 @@ mod tests {
             (json!({ "id": 10 }), &[10]),
             (json!({ "id": 10.0 }), &[10]),
             (json!({ "id": u64::MAX }), &[u64::MAX]),
+            (json!({ "id": u64::MAX - 1 }), &[]),
             (json!({ "id": 1.5 }), &[]),
             (json!({ "share": 7 }), &[10, u64::MAX]),
             (json!({ "open": true }), &[2, 1]),

@@ -1,4 +1,4 @@
-//! Sockets of this network namespace: from the kernel over sock_diag, or from /proc/net where a kernel has no sock_diag.
+//! Sockets of this network namespace: from the kernel over sock_diag, or out of /proc/net where it has no sock_diag.
 
 mod diag;
 mod proc_net;
@@ -208,6 +208,16 @@ mod tests {
                 assert_eq!(with_inode(&sockets, inode), None);
             }
         }
+    }
+
+    #[test]
+    fn a_kernel_without_sock_diag_is_read_out_of_proc() {
+        let away = || Err(io::Error::from_raw_os_error(libc::ENOENT));
+        assert_eq!(or_else("tcp", || Ok(1), || Err(SystemError::malformed("unasked"))).unwrap(), 1);
+        assert_eq!(or_else("tcp", away, || Ok(2)).unwrap(), 2);
+        assert!(
+            or_else::<()>("tcp", || Err(io::ErrorKind::NotFound.into()), || Err(SystemError::malformed("x"))).is_err()
+        );
     }
 
     #[test]
