@@ -18,7 +18,8 @@ mod server;
 
 pub use call::Call;
 pub use caller::{
-    AGENT_GROUP, Accounts, Caller, DAEMON_GROUP, OPERATOR_GROUP, Peer, ROLE_HEADER, Role, SOCKET_GROUP, UnknownRole,
+    AGENT_GROUP, Accounts, COMMAND_MARK, Caller, DAEMON_GROUP, OPERATOR_GROUP, Peer, ROLE_HEADER, Role, SOCKET_GROUP,
+    UnknownRole,
 };
 pub use client::{CallError, Client};
 pub use endpoint::{Access, DEFAULT_BODY_LIMIT, DEFAULT_DEADLINE, Effect, Endpoint, EndpointInfo, Method, Record};
