@@ -1,3 +1,19 @@
 //! agentd: the system bridge, the ledger and the approvals.
 
+mod agentd;
+mod approvals;
+mod config;
+mod files;
+mod gate;
 pub mod guard;
+mod handlers;
+pub mod network;
+mod recorder;
+mod routes;
+mod shell;
+pub mod system;
+
+pub use self::{
+    agentd::{Agentd, NotStarted, start},
+    config::Config,
+};

@@ -70,7 +70,9 @@ impl Fields {
         match self.0.get(name).copied().unwrap_or(Kind::Text) {
             Kind::Text => Ok(Value::from(text)),
             Kind::Integer => text.parse::<i64>().map(Value::from).map_err(|_| wrong("an integer")),
-            Kind::Number => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from).ok_or_else(|| wrong("a number")),
+            Kind::Number => {
+                text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from).ok_or_else(|| wrong("a number"))
+            }
             Kind::Boolean => text.parse::<bool>().map(Value::from).map_err(|_| wrong("true or false")),
             Kind::Json => serde_json::from_str(text).map_err(|_| wrong("JSON")),
         }

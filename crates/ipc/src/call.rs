@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{caller::Caller, request_id::RequestId};
+use crate::{caller::Caller, record::Leave, request_id::RequestId};
 
 /// One call: who, under which id, and whether anybody still waits for the answer.
 #[derive(Clone, Debug)]
@@ -14,4 +14,6 @@ pub struct Call {
     /// Cancelled when the caller hangs up. Writes run on regardless; a handler whose work should stop then, such as a
     /// running command, watches it.
     pub hung_up: CancellationToken,
+    /// With which approval it may act, where it needed one.
+    pub leave: Leave,
 }

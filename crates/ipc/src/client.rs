@@ -109,7 +109,11 @@ impl Client {
     }
 
     /// One typed call as part of the act `id`.
-    pub async fn call_under<E: Endpoint>(&self, id: &RequestId, request: &E::Request) -> Result<E::Response, CallError> {
+    pub async fn call_under<E: Endpoint>(
+        &self,
+        id: &RequestId,
+        request: &E::Request,
+    ) -> Result<E::Response, CallError> {
         let info = EndpointInfo::of::<E>();
         let (target, body) = if info.method.has_body() && info.path_fields().next().is_none() {
             (info.path.to_owned(), serde_json::to_vec(request).map_err(Fault::internal)?)
@@ -132,7 +136,14 @@ impl Client {
         self.exchange(Method::Get, target, Vec::new(), &RequestId::generate(), Duration::from_secs(30)).await
     }
 
-    async fn exchange(&self, method: Method, target: &str, body: Vec<u8>, id: &RequestId, deadline: Duration) -> Result<Bytes, CallError> {
+    async fn exchange(
+        &self,
+        method: Method,
+        target: &str,
+        body: Vec<u8>,
+        id: &RequestId,
+        deadline: Duration,
+    ) -> Result<Bytes, CallError> {
         let mut request = Request::builder()
             .method(method.as_str())
             .uri(target)
@@ -162,7 +173,10 @@ impl Client {
     }
 
     /// Sends over a kept connection, or a new one where none is left or the kept one had been closed meanwhile.
-    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<(Response<Incoming>, SendRequest<Full<Bytes>>), CallError> {
+    async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<(Response<Incoming>, SendRequest<Full<Bytes>>), CallError> {
         while let Some(mut connection) = self.take_kept() {
             if connection.ready().await.is_err() {
                 continue;
@@ -176,14 +190,17 @@ impl Client {
             }
         }
         let mut connection = self.connect().await?;
-        let response = connection.send_request(request).await.map_err(|error| self.broken(crate::fault::chain(&error)))?;
+        let response =
+            connection.send_request(request).await.map_err(|error| self.broken(crate::fault::chain(&error)))?;
         Ok((response, connection))
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, CallError> {
         let stream = match tokio::time::timeout(CONNECT, UnixStream::connect(&self.socket)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(source)) => return Err(CallError::Unreachable { daemon: self.daemon(), socket: self.socket.clone(), source }),
+            Ok(Err(source)) => {
+                return Err(CallError::Unreachable { daemon: self.daemon(), socket: self.socket.clone(), source });
+            }
             Err(_) => return Err(CallError::Hangs { daemon: self.daemon(), after: CONNECT }),
         };
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;

@@ -103,6 +103,8 @@ pub trait Endpoint: Send + Sync + 'static {
     const ACCESS: Access = Access::Any;
     /// What the ledger keeps of it.
     const RECORD: Record = Record::of(Self::EFFECT);
+    /// Whether leave is asked for before it starts.
+    const GATED: bool = matches!(Self::EFFECT, Effect::Destructive);
     /// The largest body in bytes.
     const BODY_LIMIT: usize = DEFAULT_BODY_LIMIT;
     /// How long the handler may take.
@@ -166,7 +168,10 @@ impl EndpointInfo {
             body_limit: E::BODY_LIMIT,
             deadline: E::DEADLINE,
             request_schema: || schemars::schema_for!(E::Request),
-            response_schema: || schemars::SchemaGenerator::new(schemars::generate::SchemaSettings::draft2020_12().for_serialize()).into_root_schema_for::<E::Response>(),
+            response_schema: || {
+                schemars::SchemaGenerator::new(schemars::generate::SchemaSettings::draft2020_12().for_serialize())
+                    .into_root_schema_for::<E::Response>()
+            },
         }
     }
 

@@ -13,7 +13,11 @@ use crate::request_id::RequestId;
 /// `code` is stable snake_case, for programs; `message` is for people and says what to do next. Each domain error is an
 /// enum whose exhaustive `match` in `From<…> for Fault` chooses status and code.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub struct Fault(Box<Parts>);
+
+/// Boxed, so that the success of a call does not carry the size of its failure.
+#[derive(Clone, Debug)]
+struct Parts {
     status: StatusCode,
     code: Cow<'static, str>,
     message: String,
@@ -58,9 +62,20 @@ impl Fault {
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         let retryable = matches!(
             status,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+            StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT
+                | StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::REQUEST_TIMEOUT
         );
-        Self { status, code: code.into(), message: message.into(), detail: None, retryable, private: None, request_id: None }
+        Self(Box::new(Parts {
+            status,
+            code: code.into(),
+            message: message.into(),
+            detail: None,
+            retryable,
+            private: None,
+            request_id: None,
+        }))
     }
 
     constructors! {
@@ -91,89 +106,90 @@ impl Fault {
 
     /// As [`Fault::internal`], where there is only text.
     pub fn internal_text(private: impl Into<String>) -> Self {
-        let mut fault = Self::failed("internal", "something failed inside the daemon; its log has the cause under this request id");
-        fault.private = Some(private.into());
+        let mut fault =
+            Self::failed("internal", "something failed inside the daemon; its log has the cause under this request id");
+        fault.0.private = Some(private.into());
         fault
     }
 
     /// More for programs.
     #[must_use]
     pub fn with_detail(mut self, detail: Value) -> Self {
-        self.detail = Some(detail);
+        self.0.detail = Some(detail);
         self
     }
 
     /// What only the log may see.
     #[must_use]
     pub fn with_private(mut self, private: impl Into<String>) -> Self {
-        self.private = Some(private.into());
+        self.0.private = Some(private.into());
         self
     }
 
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn with_retryable(mut self, retryable: bool) -> Self {
-        self.retryable = retryable;
+        self.0.retryable = retryable;
         self
     }
 
     /// The act it belongs to; one that is already there stays.
     #[must_use]
     pub fn with_request_id(mut self, id: &RequestId) -> Self {
-        self.request_id.get_or_insert_with(|| id.clone());
+        self.0.request_id.get_or_insert_with(|| id.clone());
         self
     }
 
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The stable code.
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// The text for people.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// More for programs.
     pub fn detail(&self) -> Option<&Value> {
-        self.detail.as_ref()
+        self.0.detail.as_ref()
     }
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        self.retryable
+        self.0.retryable
     }
 
     /// What only the log may see.
     pub fn private(&self) -> Option<&str> {
-        self.private.as_deref()
+        self.0.private.as_deref()
     }
 
     /// The act it belongs to.
     pub fn request_id(&self) -> Option<&RequestId> {
-        self.request_id.as_ref()
+        self.0.request_id.as_ref()
     }
 
     /// The fault on the wire, without what only the log may see.
     pub fn envelope(&self) -> Envelope {
         Envelope {
-            code: self.code.to_string(),
-            message: self.message.clone(),
-            detail: self.detail.clone(),
-            request_id: self.request_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-            retryable: self.retryable,
-            error: self.code.to_string(),
+            code: self.0.code.to_string(),
+            message: self.0.message.clone(),
+            detail: self.0.detail.clone(),
+            request_id: self.0.request_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            retryable: self.0.retryable,
+            error: self.0.code.to_string(),
         }
     }
 
     /// The fault that an answer carried.
     pub fn from_envelope(status: StatusCode, envelope: Envelope) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status,
             code: envelope.code.into(),
             message: envelope.message,
@@ -181,13 +197,13 @@ impl Fault {
             retryable: envelope.retryable,
             private: None,
             request_id: envelope.request_id.parse().ok(),
-        }
+        }))
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.0.code, self.0.message)
     }
 }
 
@@ -216,13 +232,17 @@ mod tests {
         let text = serde_json::to_string(&fault.envelope()).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
         let back = fault.envelope();
-        assert_eq!((back.code.as_str(), back.error.as_str(), back.request_id.as_str()), ("internal", "internal", id.as_str()));
+        assert_eq!(
+            (back.code.as_str(), back.error.as_str(), back.request_id.as_str()),
+            ("internal", "internal", id.as_str())
+        );
         assert_eq!(fault.private(), Some("password was hunter2"));
     }
 
     #[test]
     fn a_fault_survives_the_wire() {
-        let fault = Fault::unavailable("ledger_unavailable", "the ledger can't be written").with_detail(serde_json::json!({"n": 1}));
+        let fault = Fault::unavailable("ledger_unavailable", "the ledger can't be written")
+            .with_detail(serde_json::json!({"n": 1}));
         let back = Fault::from_envelope(fault.status(), fault.envelope());
         assert_eq!(back.envelope(), fault.envelope());
         assert!(back.is_retryable());

@@ -36,7 +36,12 @@ pub struct Up {
 impl Up {
     /// A daemon of this name, up since `started`.
     pub fn since(daemon: &str, started: Instant) -> Self {
-        Self { status: "ok".into(), daemon: daemon.into(), version: env!("CARGO_PKG_VERSION").into(), daemon_uptime_secs: started.elapsed().as_secs() }
+        Self {
+            status: "ok".into(),
+            daemon: daemon.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            daemon_uptime_secs: started.elapsed().as_secs(),
+        }
     }
 }
 
@@ -51,7 +56,9 @@ impl Endpoint for Health {
 }
 
 /// The handler that answers for `daemon`.
-pub(crate) fn handler<S: Send + Sync + 'static>(daemon: &'static str) -> impl Fn(Arc<S>, Call, Nothing) -> std::future::Ready<Result<Up, Fault>> + Send + Sync + 'static {
+pub(crate) fn handler<S: Send + Sync + 'static>(
+    daemon: &'static str,
+) -> impl Fn(Arc<S>, Call, Nothing) -> std::future::Ready<Result<Up, Fault>> + Send + Sync + 'static {
     let started = Instant::now();
     move |_, _, _| std::future::ready(Ok(Up::since(daemon, started)))
 }

@@ -50,7 +50,11 @@ impl Metrics {
         let endpoints = Family::new_with_constructor(request_seconds as fn() -> EndpointMetrics);
         let faults = Family::<FaultLabel, Counter>::default();
         registry.register("ipc_connections", "Open connections", connections.clone());
-        registry.register("ipc_connections_refused", "Connections refused because too many were open", connections_refused.clone());
+        registry.register(
+            "ipc_connections_refused",
+            "Connections refused because too many were open",
+            connections_refused.clone(),
+        );
         registry.register("ipc_request_seconds", "Time from a request's head to its answer", endpoints.clone());
         registry.register("ipc_faults", "Requests answered by a fault, by code", faults.clone());
         register(registry.sub_registry_with_prefix(daemon));

@@ -55,7 +55,8 @@ fn fields(schema: &Schema) -> Vec<String> {
 }
 
 fn parameter(schema: &Schema, name: &str, place: &str) -> Value {
-    let required = schema.get("required").and_then(Value::as_array).is_some_and(|all| all.iter().any(|field| field == name));
+    let required =
+        schema.get("required").and_then(Value::as_array).is_some_and(|all| all.iter().any(|field| field == name));
     let field = inlined(schema).get("properties").and_then(|all| all.get(name)).cloned().unwrap_or_else(|| json!({}));
     json!({ "name": name, "in": place, "required": required, "schema": field })
 }
@@ -83,7 +84,12 @@ pub fn inlined(schema: &Schema) -> Value {
 }
 
 fn resolve(value: &mut Value, definitions: &Value, depth: usize) {
-    let target = value.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/")).and_then(|name| definitions.get(name)).cloned();
+    let target = value
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|r| r.strip_prefix("#/$defs/"))
+        .and_then(|name| definitions.get(name))
+        .cloned();
     // Our types do not nest in themselves; the bound keeps a mistake from hanging.
     if let (Some(mut target), true) = (target, depth < 16) {
         if let (Some(own), Some(into)) = (value.as_object(), target.as_object_mut()) {

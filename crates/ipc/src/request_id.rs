@@ -67,7 +67,15 @@ mod tests {
     fn a_new_id_reads_back_and_foreign_text_does_not() {
         let id = RequestId::generate();
         assert_eq!(id.as_str().parse::<RequestId>().unwrap(), id);
-        for text in ["", "req_", "req_0", "01KXYZ", "req_01kxyz01kxyz01kxyz01kxyz01", "req_01KX|Z01KXYZ01KXYZ01KXYZ0", "REQ_01KXYZ01KXYZ01KXYZ01KXYZ01"] {
+        for text in [
+            "",
+            "req_",
+            "req_0",
+            "01KXYZ",
+            "req_01kxyz01kxyz01kxyz01kxyz01",
+            "req_01KX|Z01KXYZ01KXYZ01KXYZ0",
+            "REQ_01KXYZ01KXYZ01KXYZ01KXYZ01",
+        ] {
             assert_eq!(text.parse::<RequestId>(), Err(BadRequestId), "{text}");
         }
     }

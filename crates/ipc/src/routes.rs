@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     assemble::{Fields, invalid_json},
     call::Call,
-    endpoint::{Effect, Endpoint, EndpointInfo, Record},
+    endpoint::{Endpoint, EndpointInfo, Record},
     fault::Fault,
     record::{Act, Gate, Leave, NewEvent, Outcome, Recorder, intent},
 };
@@ -41,7 +41,9 @@ impl Keeper {
     async fn append(&self, event: NewEvent) -> Result<i64, Fault> {
         match &self.recorder {
             Some(recorder) => recorder.append(event).await,
-            None => Err(Fault::unavailable("ledger_unavailable", "this daemon has no ledger to write to; nothing was done")),
+            None => {
+                Err(Fault::unavailable("ledger_unavailable", "this daemon has no ledger to write to; nothing was done"))
+            }
         }
     }
 
@@ -117,7 +119,12 @@ impl<S: Send + Sync + 'static> Routes<S> {
 /// An async function of a daemon's state, the call and the request.
 pub trait AsyncHandler<S, E: Endpoint>: Send + Sync + 'static {
     /// Serves one call.
-    fn handle(&self, state: Arc<S>, call: Call, request: E::Request) -> impl Future<Output = Result<E::Response, Fault>> + Send;
+    fn handle(
+        &self,
+        state: Arc<S>,
+        call: Call,
+        request: E::Request,
+    ) -> impl Future<Output = Result<E::Response, Fault>> + Send;
 }
 
 impl<S, E, F, Fut> AsyncHandler<S, E> for F
@@ -126,14 +133,21 @@ where
     F: Fn(Arc<S>, Call, E::Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<E::Response, Fault>> + Send,
 {
-    fn handle(&self, state: Arc<S>, call: Call, request: E::Request) -> impl Future<Output = Result<E::Response, Fault>> + Send {
+    fn handle(
+        &self,
+        state: Arc<S>,
+        call: Call,
+        request: E::Request,
+    ) -> impl Future<Output = Result<E::Response, Fault>> + Send {
         self(state, call, request)
     }
 }
 
 fn typed<T: DeserializeOwned>(info: &EndpointInfo, fields: &Fields, inputs: &Inputs) -> Result<T, Fault> {
-    let only_body = info.method.has_body() && inputs.path.is_empty() && inputs.query.as_deref().unwrap_or_default().is_empty();
-    if only_body && !inputs.body.is_empty() {
+    let only_body =
+        info.method.has_body() && inputs.path.is_empty() && inputs.query.as_deref().unwrap_or_default().is_empty();
+    // serde would read a struct from a list as well, field by field; the contract says object.
+    if only_body && inputs.body.trim_ascii_start().first() == Some(&b'{') {
         return serde_json::from_slice(&inputs.body).map_err(|error| invalid_json(&error));
     }
     let path = inputs.path.iter().map(|(name, text)| (name.as_str(), text.as_str()));
@@ -146,7 +160,10 @@ pub(crate) async fn caught<T>(work: impl Future<Output = Result<T, Fault>>) -> R
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(result) => result,
         Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .or_else(|| panic.downcast_ref::<String>().cloned());
             Err(Fault::internal_text(format!("a handler panicked: {}", text.unwrap_or_default())))
         }
     }
@@ -158,12 +175,12 @@ async fn recorded<S, E: Endpoint>(
     info: &EndpointInfo,
     handler: &impl AsyncHandler<S, E>,
     state: Arc<S>,
-    call: Call,
+    mut call: Call,
     request: E::Request,
 ) -> Result<E::Response, Fault> {
     let audit = E::audit(&request);
     let with_intent = E::RECORD == Record::IntentAndOutcome;
-    let leave = if E::EFFECT == Effect::Destructive {
+    let leave = if E::GATED {
         let whole = serde_json::to_value(&request).map_err(Fault::internal)?;
         keeper.pass(&call, info, &whole).await?
     } else {
@@ -172,6 +189,7 @@ async fn recorded<S, E: Endpoint>(
     if with_intent {
         keeper.append(intent(keeper.daemon, &call, info, &audit, &leave)).await?;
     }
+    call.leave = leave;
     let started = Instant::now();
     let result = caught(handler.handle(state, call.clone(), request)).await;
     let outcome = Outcome {

@@ -14,6 +14,8 @@ endpoint! {
     /// Read a file: text by lines, or base64 where it is not UTF-8. 10 MiB at most.
     FileRead = Post "/file/read" as "file_read", Read, FileReadRequest => FileContent, {
         const RECORD: Record = Record::Outcome;
+        // Files that hold secrets need leave to be read.
+        const GATED: bool = true;
 
         fn receipt(answer: &FileContent) -> Value {
             json!({ "path": answer.path, "size": answer.size })

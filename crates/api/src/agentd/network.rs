@@ -45,8 +45,11 @@ pub struct Network {
     pub ports: Vec<Found>,
     /// Resolvers, in the order in which they are asked.
     pub dns: Vec<Resolver>,
-    /// Routes of every table but the kernel's local one.
+    /// Routes of every table but the kernel's local one; at most 10,000 of them.
     pub routes: Vec<Route>,
+    /// How many routes there are, where `routes` doesn't hold all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes_total: Option<u64>,
 }
 
 /// One interface.
@@ -101,4 +104,7 @@ pub struct Route {
     pub metric: Option<u32>,
     /// The routing table's number; 254 is the main one.
     pub table: u32,
+    /// What becomes of packets where they aren't simply sent on: `blackhole`, `unreachable`, `prohibit` ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
 }

@@ -102,7 +102,7 @@ pub struct QueryRequest {
 pub enum Table {
     /// Running processes.
     Processes,
-    /// File systems with their space.
+    /// File systems with their space, those in memory too.
     Disk,
     /// Host name, domain and machine id.
     Hostname,
@@ -138,7 +138,7 @@ pub struct QueryArgs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10000))]
     pub limit: Option<u32>,
-    /// Column and value: text columns must contain the text, others equal the value.
+    /// Column and value: a text must contain it, a list must hold it, anything else must equal it; null: nothing there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
 }

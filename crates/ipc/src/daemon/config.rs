@@ -69,7 +69,8 @@ impl Settings {
     /// Reads the file, lays variables and flags over it, and checks the whole.
     pub fn load<C: DeserializeOwned>(&self) -> Result<C, ConfigError> {
         let prefix = format!("OSMODA_{}_", self.daemon.to_uppercase());
-        let variables = env::vars().filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?.to_lowercase().replace("__", "."), value)));
+        let variables = env::vars()
+            .filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?.to_lowercase().replace("__", "."), value)));
         self.load_with(variables.collect())
     }
 
@@ -87,7 +88,9 @@ impl Settings {
             let (key, value) = line.split_once('=').ok_or_else(|| ConfigError::BadOverride(line.clone()))?;
             lay_over(&mut table, key.trim(), value.trim())?;
         }
-        Value::Table(table).try_into().map_err(|source| ConfigError::Misfit { daemon: self.daemon, source: Box::new(source) })
+        Value::Table(table)
+            .try_into()
+            .map_err(|source| ConfigError::Misfit { daemon: self.daemon, source: Box::new(source) })
     }
 }
 
@@ -143,7 +146,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("osmoda.toml");
         fs::write(&file, text).unwrap();
-        let settings = Settings { daemon: "agentd", file: Some(file), overrides: overrides.iter().map(ToString::to_string).collect() };
+        let settings = Settings {
+            daemon: "agentd",
+            file: Some(file),
+            overrides: overrides.iter().map(ToString::to_string).collect(),
+        };
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         settings.load_with(variables).map_err(|error| crate::fault::chain(&error))
     }
@@ -154,7 +161,10 @@ mod tests {
         let expected = |mode: &str, per_minute| Config { mode: mode.into(), shell: Shell { per_minute } };
         assert_eq!(load(file, &[], &[]).unwrap(), expected("file", 1));
         assert_eq!(load(file, &[("shell.per_minute", "2")], &[]).unwrap(), expected("file", 2));
-        assert_eq!(load(file, &[("shell.per_minute", "2")], &["shell.per_minute=3", "mode=flag"]).unwrap(), expected("flag", 3));
+        assert_eq!(
+            load(file, &[("shell.per_minute", "2")], &["shell.per_minute=3", "mode=flag"]).unwrap(),
+            expected("flag", 3)
+        );
     }
 
     #[test]

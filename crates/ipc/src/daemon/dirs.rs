@@ -35,7 +35,10 @@ impl Default for Dirs {
 impl Dirs {
     /// These folders, or the installed suite's.
     pub fn new(run: Option<PathBuf>, state: Option<PathBuf>) -> Self {
-        Self { run: run.unwrap_or_else(|| "/run/osmoda".into()), state: state.unwrap_or_else(|| "/var/lib/osmoda".into()) }
+        Self {
+            run: run.unwrap_or_else(|| "/run/osmoda".into()),
+            state: state.unwrap_or_else(|| "/var/lib/osmoda".into()),
+        }
     }
 
     /// A suite in a folder of anybody's: `DIR/run` and `DIR/state`.

@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 pub use self::{
     config::{ConfigError, DEFAULT_CONFIG, SUITE, Settings},
-    dirs::Dirs,
+    dirs::{Dirs, NoFolder},
     instance::running_pid,
 };
 use crate::{
@@ -58,8 +58,6 @@ pub struct Ready<S, C> {
     pub reload: Box<dyn Fn(C) -> Result<(), String> + Send + Sync>,
     /// Whether its own work goes on; the watchdog is fed only while it does.
     pub is_alive: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Runs last, after the last connection has ended.
-    pub finish: Box<dyn FnOnce() + Send>,
 }
 
 #[derive(Debug, Parser)]
@@ -114,7 +112,8 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         // Detached threads, such as a blocked file read, must not hold the exit up.
         runtime.shutdown_timeout(Duration::from_secs(1));
         match result {
-            Ok(()) => ExitCode::SUCCESS,
+            // The lock is let go of last: who waits for it waits for the process.
+            Ok(_instance) => ExitCode::SUCCESS,
             Err(why) => {
                 error!("{why}");
                 ExitCode::FAILURE
@@ -122,7 +121,13 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         }
     }
 
-    async fn live<S, F, Fut, E>(&self, config: C, settings: &Settings, dirs: Dirs, start: F) -> Result<(), String>
+    async fn live<S, F, Fut, E>(
+        &self,
+        config: C,
+        settings: &Settings,
+        dirs: Dirs,
+        start: F,
+    ) -> Result<instance::Instance, String>
     where
         S: Send + Sync + 'static,
         F: FnOnce(Start<C>) -> Fut,
@@ -130,17 +135,20 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         E: Display,
     {
         let name = self.name;
-        dirs.prepare().map_err(|error| format!("{}: {}", error, chain(&error)))?;
+        dirs.prepare().map_err(|error| chain(&error))?;
         let instance = instance::Instance::claim(&dirs, name).map_err(|error| error.to_string())?;
         let stop = CancellationToken::new();
         let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
-        let ready = start(Start { config, dirs: dirs.clone(), stop: stop.clone() }).await.map_err(|error| error.to_string())?;
-        let server = Server::new(ready.routes, accounts.clone(), ready.metrics, Limits::default()).map_err(|error| error.to_string())?;
+        let ready =
+            start(Start { config, dirs: dirs.clone(), stop: stop.clone() }).await.map_err(|error| error.to_string())?;
+        let server = Server::new(ready.routes, accounts.clone(), ready.metrics, Limits::default())
+            .map_err(|error| error.to_string())?;
         let listener = socket::listen(&dirs.socket(name)).map_err(|error| error.to_string())?;
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
         let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
-        let mut watchdog = tokio::time::interval(sd_notify::watchdog_enabled().map_or(Duration::from_secs(3600), |limit| limit / 3));
+        let mut watchdog =
+            tokio::time::interval(sd_notify::watchdog_enabled().map_or(Duration::from_secs(3600), |limit| limit / 3));
         let serving = tokio::spawn(server.serve(listener, stop.clone()));
         tell(&[sd_notify::NotifyState::Ready]);
         info!(daemon = name, socket = %dirs.socket(name).display(), "ready");
@@ -164,9 +172,7 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         info!("stopping");
         stop.cancel();
         let _ = serving.await;
-        (ready.finish)();
-        drop(instance);
-        Ok(())
+        Ok(instance)
     }
 }
 

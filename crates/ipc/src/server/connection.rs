@@ -44,7 +44,10 @@ impl Connection {
         let current = if self.narrowed.load(Ordering::Relaxed) { Role::Agent } else { caller.role };
         let role = asked.unwrap_or(current);
         if !current.may_narrow_to(role) {
-            return Err(Fault::forbidden("forbidden", format!("a role can be narrowed, never widened: {} to {}", current.as_str(), role.as_str())));
+            return Err(Fault::forbidden(
+                "forbidden",
+                format!("a role can be narrowed, never widened: {} to {}", current.as_str(), role.as_str()),
+            ));
         }
         if role == Role::Agent && caller.role != Role::Agent {
             self.narrowed.store(true, Ordering::Relaxed);

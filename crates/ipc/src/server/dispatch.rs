@@ -24,7 +24,7 @@ use crate::{
     health::{self, Health},
     metrics::Metrics,
     openapi,
-    record::NewEvent,
+    record::{Leave, NewEvent},
     request_id::{REQUEST_ID_HEADER, RequestId},
     routes::{Inputs, Keeper, Route, Routes, caught},
 };
@@ -44,9 +44,16 @@ pub(super) struct Table {
 type Methods = HashMap<&'static str, (Route, Histogram)>;
 
 impl Table {
-    pub(super) fn build<S: Send + Sync + 'static>(routes: Routes<S>, metrics: Arc<Metrics>, limits: Limits) -> Result<Self, BadRoute> {
+    pub(super) fn build<S: Send + Sync + 'static>(
+        routes: Routes<S>,
+        metrics: Arc<Metrics>,
+        limits: Limits,
+    ) -> Result<Self, BadRoute> {
         let daemon = routes.keeper.daemon;
-        let has_health = routes.endpoints().iter().any(|info| info.method == Method::Get && info.path == Health::PATH_OF_EVERY_DAEMON);
+        let has_health = routes
+            .endpoints()
+            .iter()
+            .any(|info| info.method == Method::Get && info.path == Health::PATH_OF_EVERY_DAEMON);
         let routes = if has_health { routes } else { routes.on::<Health>(health::handler(daemon)) };
         let page = openapi::page(daemon, &routes.endpoints());
         let mut paths: HashMap<&'static str, Methods> = HashMap::new();
@@ -55,7 +62,10 @@ impl Table {
             let timing = metrics.endpoint(info.name);
             let methods = paths.entry(info.path).or_default();
             if methods.insert(info.method.as_str(), (route, timing)).is_some() {
-                return Err(BadRoute { endpoint: info.name, why: format!("{} {} is served twice", info.method.as_str(), info.path) });
+                return Err(BadRoute {
+                    endpoint: info.name,
+                    why: format!("{} {} is served twice", info.method.as_str(), info.path),
+                });
             }
         }
         let mut router = matchit::Router::new();
@@ -81,12 +91,12 @@ impl Table {
         let id = given.unwrap_or_else(RequestId::generate);
         match self.answer(connection, request, &id, started).await {
             Ok((content_type, body)) => respond(StatusCode::OK, content_type, &id, body),
-            Err((endpoint, fault)) => self.respond_fault(endpoint, fault.with_request_id(&id), &id),
+            Err((endpoint, fault)) => self.respond_fault(endpoint, &fault.with_request_id(&id), &id),
         }
     }
 
-    fn respond_fault(&self, endpoint: &'static str, fault: Fault, id: &RequestId) -> Response<Full<Bytes>> {
-        let (code, private) = (fault.code(), fault.private().unwrap_or_default());
+    fn respond_fault(&self, endpoint: &'static str, fault: &Fault, id: &RequestId) -> Response<Full<Bytes>> {
+        let (code, private) = (fault.code(), fault.private());
         if fault.status().is_server_error() {
             error!(endpoint, request_id = %id, code, private, "{}", fault.message());
         } else {
@@ -117,7 +127,12 @@ impl Table {
         let path = parts.uri.path();
         if parts.method == http::Method::GET {
             match path {
-                "/metrics" => return Ok(("application/openmetrics-text; version=1.0.0; charset=utf-8", self.metrics.text().into())),
+                "/metrics" => {
+                    return Ok((
+                        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                        self.metrics.text().into(),
+                    ));
+                }
                 "/openapi.json" => return Ok(("application/json", self.openapi.clone())),
                 _ => {}
             }
@@ -146,7 +161,12 @@ impl Table {
     }
 
     async fn read(&self, body: Incoming, info: &EndpointInfo) -> Result<Bytes, Fault> {
-        let too_large = || Fault::too_large("body_too_large", format!("{} takes a body of at most {} bytes", info.name, info.body_limit));
+        let too_large = || {
+            Fault::too_large(
+                "body_too_large",
+                format!("{} takes a body of at most {} bytes", info.name, info.body_limit),
+            )
+        };
         if hyper::body::Body::is_end_stream(&body) {
             return Ok(Bytes::new());
         }
@@ -157,7 +177,11 @@ impl Table {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
             Ok(Err(_)) => Err(Fault::bad_request("incomplete_body", "the request's body ended early")),
-            Err(_) => Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "the request's body did not arrive in time")),
+            Err(_) => Err(Fault::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "the request's body did not arrive in time",
+            )),
         }
     }
 
@@ -165,10 +189,17 @@ impl Table {
         let hung_up = CancellationToken::new();
         // Dropped with this future, which hyper drops when the caller hangs up.
         let presence = hung_up.clone().drop_guard();
-        let call = Call { caller, request_id: id.clone(), hung_up };
+        let call = Call { caller, request_id: id.clone(), hung_up, leave: Leave::default() };
         let work = caught((route.handler)(self.keeper.clone(), call, inputs));
         let late = || {
-            Fault::timeout("deadline_exceeded", format!("{} did not end within {} s; look at its outcome with agentctl trace {id}", route.info.name, route.info.deadline.as_secs()))
+            Fault::timeout(
+                "deadline_exceeded",
+                format!(
+                    "{} did not end within {} s; look at its outcome with agentctl trace {id}",
+                    route.info.name,
+                    route.info.deadline.as_secs()
+                ),
+            )
         };
         let result = if route.info.record == Record::Nothing {
             tokio::time::timeout(route.info.deadline, work).await.unwrap_or_else(|_| Err(late()))
@@ -231,7 +262,8 @@ fn unknown_path(path: &str) -> Fault {
 fn wrong_method(methods: &Methods) -> Fault {
     let mut allowed: Vec<&str> = methods.keys().copied().collect();
     allowed.sort_unstable();
-    Fault::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("use {}", allowed.join(" or "))).with_detail(json!({ "allow": allowed }))
+    Fault::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("use {}", allowed.join(" or ")))
+        .with_detail(json!({ "allow": allowed }))
 }
 
 fn respond(status: StatusCode, content_type: &'static str, id: &RequestId, body: Bytes) -> Response<Full<Bytes>> {

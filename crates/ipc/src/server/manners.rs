@@ -52,16 +52,30 @@ pub(super) struct Mannered {
     watch: Arc<Watch>,
     /// What goes out in place of hyper's own answer, and how much of it has gone.
     instead: Option<(Vec<u8>, usize)>,
+    has_replaced: bool,
 }
 
 impl Mannered {
     pub(super) fn new(stream: UnixStream) -> (Self, Arc<Watch>) {
         let watch = Arc::new(Watch::default());
-        (Self { stream, watch: watch.clone(), instead: None }, watch)
+        (Self { stream, watch: watch.clone(), instead: None, has_replaced: false }, watch)
     }
 
-    fn is_timed_out_midway(&self) -> bool {
-        self.watch.partial_head.load(Ordering::Relaxed) && !self.watch.serving.load(Ordering::Relaxed)
+    /// What must still be said where hyper gave up on a head without a word.
+    fn unsaid(&self, error: &hyper::Error) -> Option<Fault> {
+        let has_partial_head =
+            self.watch.partial_head.load(Ordering::Relaxed) && !self.watch.serving.load(Ordering::Relaxed);
+        if !has_partial_head || self.has_replaced {
+            None
+        } else if error.is_timeout() {
+            Some(Fault::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "the request's head did not arrive in time",
+            ))
+        } else {
+            error.is_parse().then(not_http)
+        }
     }
 
     /// Whether these bytes are an answer that no service of ours gave.
@@ -69,13 +83,21 @@ impl Mannered {
         if self.watch.unanswered.swap(false, Ordering::Relaxed) || self.watch.serving.load(Ordering::Relaxed) {
             return None;
         }
-        let status = std::str::from_utf8(bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?.get(..3)?).ok()?;
+        let status = std::str::from_utf8(
+            bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?.get(..3)?,
+        )
+        .ok()?;
         match status {
             "431" => Some(head_too_large()),
             "414" => Some(Fault::new(StatusCode::URI_TOO_LONG, "head_too_large", "the request's address is too long")),
-            "400" | "505" => Some(Fault::bad_request("invalid_http", "this is not an HTTP/1.1 request")),
+            "400" | "505" => Some(not_http()),
             _ => None,
         }
+    }
+
+    fn replace_by(&mut self, fault: &Fault) {
+        self.instead = Some((closing_answer(fault), 0));
+        self.has_replaced = true;
     }
 
     fn send_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -90,8 +112,16 @@ impl Mannered {
     }
 }
 
+fn not_http() -> Fault {
+    Fault::bad_request("invalid_http", "this is not an HTTP/1.1 request")
+}
+
 fn head_too_large() -> Fault {
-    Fault::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "the request's head is larger than this server takes")
+    Fault::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "head_too_large",
+        "the request's head is larger than this server takes",
+    )
 }
 
 /// A whole answer that ends its connection, for where there is no hyper to write it.
@@ -110,7 +140,10 @@ pub(super) fn closing_answer(fault: &Fault) -> Vec<u8> {
 }
 
 /// Serves the connection to its end. After `stop`, the request under way is its last.
-pub(super) async fn serve<S>(mut connection: http1::Connection<TokioIo<Mannered>, S>, stop: CancellationToken) -> hyper::Result<()>
+pub(super) async fn serve<S>(
+    mut connection: http1::Connection<TokioIo<Mannered>, S>,
+    stop: CancellationToken,
+) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = Full<Bytes>> + Unpin,
     S::Future: Unpin,
@@ -127,8 +160,7 @@ where
         }
     };
     let mut io = connection.into_parts().io.into_inner();
-    if result.as_ref().is_err_and(hyper::Error::is_timeout) && io.is_timed_out_midway() {
-        let fault = Fault::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "the request's head did not arrive in time");
+    if let Some(fault) = result.as_ref().err().and_then(|error| io.unsaid(error)) {
         let _ = io.stream.write_all(&closing_answer(&fault)).await;
     }
     let _ = io.stream.shutdown().await;
@@ -151,18 +183,22 @@ impl AsyncWrite for Mannered {
         ready!(self.send_instead(cx))?;
         match self.replaces(bytes) {
             Some(fault) => {
-                self.instead = Some((closing_answer(&fault), 0));
+                self.replace_by(&fault);
                 Poll::Ready(Ok(bytes.len()))
             }
             None => Pin::new(&mut self.stream).poll_write(cx, bytes),
         }
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         ready!(self.send_instead(cx))?;
         match slices.first().and_then(|first| self.replaces(first)) {
             Some(fault) => {
-                self.instead = Some((closing_answer(&fault), 0));
+                self.replace_by(&fault);
                 Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
             }
             None => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),

@@ -4,12 +4,7 @@ mod connection;
 mod dispatch;
 mod manners;
 
-use std::{
-    io,
-    os::fd::AsFd,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -67,7 +62,12 @@ pub struct Server {
 
 impl Server {
     /// A server for these routes. `/metrics` and `/openapi.json` are added, and `/health` where the routes have none.
-    pub fn new<S: Send + Sync + 'static>(routes: Routes<S>, accounts: Arc<Accounts>, metrics: Arc<Metrics>, limits: Limits) -> Result<Self, BadRoute> {
+    pub fn new<S: Send + Sync + 'static>(
+        routes: Routes<S>,
+        accounts: Arc<Accounts>,
+        metrics: Arc<Metrics>,
+        limits: Limits,
+    ) -> Result<Self, BadRoute> {
         let table = Table::build(routes, metrics.clone(), limits.clone())?;
         Ok(Self { table: Arc::new(table), accounts, limits, metrics })
     }
@@ -142,7 +142,9 @@ impl Server {
             })
         });
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(self.limits.head_timeout).max_buf_size(self.limits.head_bytes);
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head_timeout)
+            .max_buf_size(self.limits.head_bytes);
         if let Err(error) = manners::serve(http.serve_connection(TokioIo::new(stream), service), stop).await {
             debug!(%error, "a connection ended early");
         }

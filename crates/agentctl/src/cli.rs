@@ -1,0 +1,182 @@
+//! The command line's grammar.
+
+use std::{env, path::PathBuf};
+
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use osmoda_ipc::daemon::SUITE;
+
+use crate::commands;
+
+/// The operator's command line of osmoda.
+///
+/// Exit codes: 0 fine, 1 refused or failed, 2 usage, 3 not reachable, 4 ledger broken.
+/// Without --dir, OSMODA_RUN_DIR and OSMODA_STATE_DIR name the suite, else the installed one is meant.
+#[derive(Debug, Parser)]
+#[command(name = "agentctl", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The suite in this folder: sockets in DIR/run, state in DIR/state.
+    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+    /// No colour (so does NO_COLOR, and output that is no terminal).
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// JSON for programs instead of text for people; stands after the command as well.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Cli {
+    /// What this program was told; ends it where that makes no sense, or asks for help.
+    pub(crate) fn from_command_line() -> Self {
+        // A wrong command line is reported before its flags are known.
+        let plain = env::args_os().any(|argument| argument == "--no-color");
+        let command = Self::command().color(if plain { ColorChoice::Never } else { ColorChoice::Auto });
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
+// A command's arguments are built when it is the one: start-up time is part of the product.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub(crate) enum Command {
+    /// Start the suite without systemd, in a folder, and keep its daemons up.
+    Up(commands::up::Up),
+    /// Stop a suite that `up` started.
+    Down(Format),
+    /// Which daemons are up.
+    Status(Format),
+    /// How the machine is: CPU, memory, disk, load.
+    Health(Format),
+    /// What happened: the newest events of the ledger.
+    Events(commands::events::Filter),
+    /// Who did what, with which approval and which result.
+    Receipts(commands::receipts::Filter),
+    /// Check that nobody changed the ledger.
+    VerifyLedger(commands::verify_ledger::Source),
+    /// Everything that belongs to one act, in order.
+    Trace(commands::trace::Act),
+    /// What waits for your answer.
+    Approvals(Format),
+    /// Say yes to exactly one act.
+    Approve(commands::approve::Question),
+    /// Say no.
+    Deny(commands::approve::Question),
+    /// Call a tool; prints its result, or the fault, as JSON.
+    Call(commands::call::Call),
+    /// The tools that can be called.
+    Tools(Format),
+    /// Serve MCP over standard input and output, as an agent.
+    Mcp(commands::mcp::Mcp),
+    /// A completion script for your shell.
+    Completions(commands::completions::Completions),
+}
+
+impl Command {
+    /// Whether `--json` stands after the command.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Up(up) => up.format.json,
+            Self::Down(format)
+            | Self::Status(format)
+            | Self::Health(format)
+            | Self::Approvals(format)
+            | Self::Tools(format) => format.json,
+            Self::Events(filter) => filter.format.json,
+            Self::Receipts(filter) => filter.format.json,
+            Self::VerifyLedger(source) => source.format.json,
+            Self::Trace(act) => act.format.json,
+            Self::Approve(question) | Self::Deny(question) => question.format.json,
+            Self::Call(_) => true,
+            Self::Mcp(_) | Self::Completions(_) => false,
+        }
+    }
+}
+
+// How a result is shown. A doc comment here would take the place of every command's own.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Format {
+    /// JSON for programs instead of text for people.
+    #[arg(long = "json", id = "format_json")]
+    pub(crate) json: bool,
+}
+
+/// The name of a daemon of the suite.
+pub(crate) fn daemon_name(text: &str) -> Result<&'static str, String> {
+    SUITE
+        .into_iter()
+        .find(|name| *name == text)
+        .ok_or_else(|| format!("there is no daemon of this name; there are {}", SUITE.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        let mut command = Cli::command();
+        command.build();
+        command.debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_line_of_its_own() {
+        let mut command = Cli::command();
+        command.build();
+        let mut lines: Vec<String> =
+            command.get_subcommands().map(|command| command.get_about().unwrap().to_string()).collect();
+        let all = lines.len();
+        lines.sort();
+        lines.dedup();
+        assert_eq!((lines.len(), all), (all, 16), "{lines:?}");
+    }
+
+    #[test]
+    fn json_is_understood_before_and_after_the_command() {
+        let table = [
+            ("agentctl status", false),
+            ("agentctl --json status", true),
+            ("agentctl status --json", true),
+            ("agentctl events --json --follow", true),
+            ("agentctl --dir /x approve apr_01KXYZ01KXYZ01KXYZ01KXYZ01 --json", true),
+            ("agentctl call system_health", true),
+            ("agentctl call file_read --json {}", true),
+        ];
+        for (line, json) in table {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.json || cli.command.wants_json(), json, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_refused() {
+        let table = [
+            ("agentctl", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+            ("agentctl dance", ErrorKind::InvalidSubcommand),
+            ("agentctl trace", ErrorKind::MissingRequiredArgument),
+            ("agentctl trace req_1", ErrorKind::ValueValidation),
+            ("agentctl up --only agentd,none", ErrorKind::ValueValidation),
+            ("agentctl events --limit 0", ErrorKind::ValueValidation),
+            ("agentctl events --limit 1001", ErrorKind::ValueValidation),
+            ("agentctl call system_health --as operator", ErrorKind::InvalidValue),
+            ("agentctl completions tcsh", ErrorKind::InvalidValue),
+        ];
+        for (line, kind) in table {
+            assert_eq!(Cli::try_parse_from(line.split(' ')).unwrap_err().kind(), kind, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_folder_may_stand_before_or_after_the_command() {
+        for line in ["agentctl --dir /x up --only agentd,keyd", "agentctl up --only agentd --only keyd --dir /x"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.dir.as_deref(), Some(std::path::Path::new("/x")));
+            let Command::Up(up) = cli.command else { panic!("{line}") };
+            assert_eq!(up.only, ["agentd", "keyd"]);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! One file a command.
+
+pub(crate) mod approvals;
+pub(crate) mod approve;
+pub(crate) mod call;
+pub(crate) mod completions;
+mod deny;
+mod down;
+pub(crate) mod events;
+mod health;
+pub(crate) mod mcp;
+pub(crate) mod receipts;
+mod status;
+mod tools;
+pub(crate) mod trace;
+pub(crate) mod up;
+pub(crate) mod verify_ledger;
+
+use crate::{cli::Command, context::Context, exit::Exit, failure::Failure};
+
+/// Runs the command to its end.
+pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
+    // One thread: there is little to do at once, and threads cost start-up time.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Failure::System { what: "no runtime", source })?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Up(args) => up::run(context, args).await,
+            Command::Down(_) => down::run(context).await,
+            Command::Status(_) => status::run(context).await,
+            Command::Health(_) => health::run(context).await,
+            Command::Events(args) => events::run(context, args).await,
+            Command::Receipts(args) => receipts::run(context, args).await,
+            Command::VerifyLedger(args) => verify_ledger::run(context, args).await,
+            Command::Trace(args) => trace::run(context, args).await,
+            Command::Approvals(_) => approvals::run(context).await,
+            Command::Approve(args) => approve::run(context, args).await,
+            Command::Deny(args) => deny::run(context, args).await,
+            Command::Call(args) => call::run(context, args).await,
+            Command::Tools(_) => tools::run(context),
+            Command::Mcp(args) => mcp::run(context, args).await,
+            Command::Completions(args) => completions::run(context, &args),
+        }
+    });
+    // A blocked read of standard input must not hold the end up.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,151 @@
+//! agentd as a whole: what its handlers share, and how it starts.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::Instant,
+};
+
+use osmoda_ipc::{
+    Metrics, NewEvent, chain,
+    daemon::{Dirs, Ready, Start},
+};
+use osmoda_ledger::{Ledger, OpenError, ReadError, Reader};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    approvals::{Approvals, StoreError},
+    config::Config,
+    guard::{GuardedPaths, OwnPaths},
+    recorder::LedgerRecorder,
+    routes::routes,
+    shell::{self, Pace},
+    system::Sampler,
+};
+
+/// What the handlers share.
+pub struct Agentd {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) approvals: Arc<Approvals>,
+    pub(crate) rules: RwLock<Arc<Rules>>,
+    pub(crate) pace: Pace,
+    pub(crate) sampler: Sampler,
+    pub(crate) started: Instant,
+    pub(crate) stop: CancellationToken,
+    own: OwnPaths,
+}
+
+/// What the configuration decides; replaced whole on SIGHUP.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) config: Config,
+    pub(crate) paths: GuardedPaths,
+}
+
+/// agentd could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// The state folder.
+    #[error("the folder {} can't be made: {source}", .folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The ledger.
+    #[error("{}", chain(.0))]
+    Ledger(#[from] OpenError),
+    /// The ledger again.
+    #[error("{}", chain(.0))]
+    Unreadable(#[from] ReadError),
+    /// The approvals.
+    #[error("{}", chain(.0))]
+    Approvals(#[from] StoreError),
+    /// The children's keeper.
+    #[error("agentd can't adopt the orphans of its commands: {0}")]
+    Orphans(std::io::Error),
+}
+
+/// Opens everything and lays out what is served.
+pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotStarted> {
+    let folder = start.dirs.state().join("agentd");
+    make_private(&folder)?;
+    shell::adopt_orphans(start.stop.clone()).map_err(NotStarted::Orphans)?;
+    let ledger = Arc::new(Ledger::open(&folder.join("ledger.db"))?);
+    let reader = Arc::new(Reader::new(ledger.path()));
+    close_cut_off_acts(&ledger, &reader).await?;
+    let approvals = Arc::new(Approvals::open(&folder.join("approvals.db"))?);
+    let own = own_paths(&start.dirs);
+    let agentd = Arc::new(Agentd {
+        rules: RwLock::new(Arc::new(Rules::new(start.config, &own))),
+        pace: Pace::default(),
+        sampler: Sampler::start(start.stop.clone()),
+        started: Instant::now(),
+        stop: start.stop,
+        ledger: ledger.clone(),
+        reader,
+        approvals,
+        own,
+    });
+    let metrics = Metrics::build("agentd", |registry| crate::recorder::register(registry, &ledger));
+    let reloaded = agentd.clone();
+    Ok(Ready {
+        routes: routes(agentd, Arc::new(LedgerRecorder(ledger.clone()))),
+        metrics,
+        reload: Box::new(move |config| {
+            reloaded.reload(config);
+            Ok(())
+        }),
+        is_alive: Box::new(move || ledger.is_alive()),
+    })
+}
+
+impl Agentd {
+    /// The rules in force.
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn reload(&self, config: Config) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Rules::new(config, &self.own));
+    }
+}
+
+impl Rules {
+    fn new(config: Config, own: &OwnPaths) -> Self {
+        Self { paths: GuardedPaths::new(&config.guard, own), config }
+    }
+}
+
+fn make_private(folder: &Path) -> Result<(), NotStarted> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|source| NotStarted::Folder { folder: folder.to_owned(), source })
+}
+
+fn own_paths(dirs: &Dirs) -> OwnPaths {
+    let programs = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    OwnPaths {
+        run: dirs.run().to_owned(),
+        state: dirs.state().to_owned(),
+        config: std::env::var_os("OSMODA_CONFIG").map(PathBuf::from),
+        binaries: programs.into_iter().collect(),
+    }
+}
+
+/// Acts that the end of an earlier agentd cut off get their outcome now: `interrupted`. Whether they were done is not
+/// known, and the ledger says so rather than nothing.
+async fn close_cut_off_acts(ledger: &Ledger, reader: &Reader) -> Result<(), ReadError> {
+    for intent in reader.cut_off("agentd")? {
+        let kind = intent.kind.replace(".intent", ".outcome");
+        let payload = json!({ "request_id": intent.payload["request_id"], "daemon": "agentd", "ok": false, "code": "interrupted", "intent": intent.id });
+        if let Err(error) = ledger.append(NewEvent { kind, actor: intent.actor, payload }).await {
+            warn!(%error, intent = intent.id, "an act that was cut off could not be closed");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Between the contract and the subjects: about ten lines each.
+
+pub(crate) mod approvals;
+pub(crate) mod files;
+pub(crate) mod ledger;
+pub(crate) mod network;
+pub(crate) mod shell;
+pub(crate) mod system;
+
+use osmoda_ipc::{Fault, chain};
+
+/// Runs what blocks on a thread that may.
+pub(crate) async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, Fault>
+where
+    T: Send + 'static,
+    E: Into<Fault> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(lost) => Err(Fault::internal_text(chain(&lost))),
+    }
+}

@@ -1,0 +1,43 @@
+//! What agentd serves.
+
+use std::sync::Arc;
+
+use osmoda_api::agentd::{
+    ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny, ApprovalPending, ApprovalRequest,
+    DirectoryList, EventLog, FileRead, FileWrite, LedgerAppend, LedgerVerify, NetworkInfo, ReceiptList, ShellExec,
+    SystemDiscover, SystemHealth, SystemQuery,
+};
+use osmoda_ipc::Routes;
+
+use crate::{
+    agentd::Agentd,
+    gate::AgentdGate,
+    handlers::{approvals, files, ledger, network, shell, system},
+    recorder::LedgerRecorder,
+};
+
+pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Routes<Agentd> {
+    let gate = Arc::new(AgentdGate(agentd.clone()));
+    Routes::new("agentd", agentd)
+        .recorded_by(recorder)
+        .gated_by(gate)
+        .on::<SystemHealth>(system::health)
+        .on::<SystemQuery>(system::query)
+        .on::<SystemDiscover>(system::discover)
+        .on::<NetworkInfo>(network::info)
+        .on::<ShellExec>(shell::exec)
+        .on::<FileRead>(files::read)
+        .on::<FileWrite>(files::write)
+        .on::<DirectoryList>(files::list)
+        .on::<EventLog>(ledger::events)
+        .on::<ReceiptList>(ledger::receipts)
+        .on::<LedgerAppend>(ledger::append)
+        .on::<LedgerVerify>(ledger::verify)
+        .on::<ApprovalRequest>(approvals::request)
+        .on::<ApprovalPending>(approvals::pending)
+        .on::<ApprovalApprove>(approvals::approve)
+        .on::<ApprovalDeny>(approvals::deny)
+        .on::<ApprovalCheck>(approvals::check)
+        .on::<ApprovalClaim>(approvals::claim)
+        .on::<ApprovalChallenge>(approvals::challenge)
+}

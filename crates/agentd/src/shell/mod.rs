@@ -1,0 +1,14 @@
+//! Shell commands: run in a group of their own, killed whole, their output bounded.
+
+mod account;
+mod output;
+mod pace;
+mod run;
+mod tree;
+
+pub(crate) use self::{
+    account::Account,
+    pace::Pace,
+    run::{Command, DEFAULT_CWD, Ends, run},
+    tree::adopt_orphans,
+};

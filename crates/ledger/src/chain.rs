@@ -1,0 +1,111 @@
+//! What an event's hash is made of.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// A SHA-256 hash as 64 lower-case hexadecimal digits, as it stands in the database and in the next event's hash.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Hash([u8; 64]);
+
+/// The previous hash of the first event.
+pub const GENESIS: Hash = Hash([b'0'; 64]);
+
+impl Hash {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII digits are ever put in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The hash with these digits; `None` where they are not 64 lower-case hexadecimal ones.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits: [u8; 64] = text.as_bytes().try_into().ok()?;
+        digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(Self(digits))
+    }
+
+    fn from_digest(digest: &[u8]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(digest) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        Self(hex)
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The hash of an event, from its columns as they are stored. `buffer` is scratch space.
+pub fn event_hash(buffer: &mut Vec<u8>, id: i64, ts: &str, kind: &str, actor: &str, payload: &str, prev: &str) -> Hash {
+    buffer.clear();
+    push_number(buffer, id);
+    for column in [ts, kind, actor, payload, prev] {
+        buffer.push(b'|');
+        buffer.extend_from_slice(column.as_bytes());
+    }
+    Hash::from_digest(&Sha256::digest(buffer))
+}
+
+fn push_number(buffer: &mut Vec<u8>, number: i64) {
+    use std::io::Write;
+    // Writing into a Vec can't fail.
+    let _ = write!(buffer, "{number}");
+}
+
+/// Whether a type or an actor may stand in an event: 1 to 128 printable ASCII characters without `|` and space.
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'|')
+}
+
+/// Whether a time has the ledger's form, `2026-01-02T03:04:05.678Z`.
+pub(crate) fn is_time(text: &str) -> bool {
+    const FORM: &[u8; 24] = b"dddd-dd-ddTdd:dd:dd.dddZ";
+    text.len() == FORM.len()
+        && text.bytes().zip(FORM).all(|(byte, form)| if *form == b'd' { byte.is_ascii_digit() } else { byte == *form })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_that_of_the_columns_joined_by_bars() {
+        // printf '1|2026-01-02T03:04:05.678Z|a.b|agent:x|{}|000…0' | sha256sum
+        let hash = event_hash(&mut Vec::new(), 1, "2026-01-02T03:04:05.678Z", "a.b", "agent:x", "{}", GENESIS.as_str());
+        assert_eq!(hash.as_str(), "a7db978fa1e91e851c0bb271a835c8111ac484d749d7cd41184f0efca4235c78");
+    }
+
+    #[test]
+    fn names_and_times_have_one_form() {
+        for name in ["shell_exec.intent", "agent:claude", "a"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "a|b", "a b", "ä", "a\n", &"x".repeat(129)] {
+            assert!(!is_name(name), "{name:?}");
+        }
+        assert!(is_time("2026-01-02T03:04:05.678Z"));
+        for time in [
+            "",
+            "2026-01-02T03:04:05Z",
+            "2026-01-02 03:04:05.678Z",
+            "2026-01-02T03:04:05.67|Z",
+            "+026-01-02T03:04:05.678Z",
+        ] {
+            assert!(!is_time(time), "{time}");
+        }
+    }
+
+    #[test]
+    fn only_lower_case_hex_of_the_right_length_is_a_hash() {
+        assert_eq!(Hash::from_hex(GENESIS.as_str()), Some(GENESIS));
+        for text in ["", "0", &"G".repeat(64), &"A".repeat(64), &"0".repeat(65)] {
+            assert!(Hash::from_hex(text).is_none(), "{text}");
+        }
+    }
+}

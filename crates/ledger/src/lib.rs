@@ -1,0 +1,21 @@
+//! The ledger: append-only SQLite, each event bound to the one before by its hash.
+//!
+//! `hash = SHA-256(id|ts|type|actor|payload|prev_hash)`, joined by `|`, the first event's `prev_hash` being 64 zeros.
+//! Type and actor never hold `|`, the id and the time have forms of their own and the previous hash has a fixed length,
+//! so that no two different events are hashed from the same bytes.
+//!
+//! agentd is the one writer. Readers and the verifier open the file read-only, also without agentd.
+
+mod chain;
+mod database;
+mod reader;
+mod receipts;
+mod verify;
+mod writer;
+
+pub use self::{
+    chain::{GENESIS, Hash, event_hash},
+    reader::{Query, ReadError, Reader},
+    verify::{VerifyError, verify_file},
+    writer::{AppendError, Ledger, OpenError},
+};

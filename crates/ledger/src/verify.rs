@@ -1,0 +1,180 @@
+//! Checks the whole chain on all cores, and names the first event that is not as it was written.
+
+use std::{ops::Range, path::Path, thread};
+
+use osmoda_api::agentd::{BadEvent, Verification};
+use osmoda_ipc::{Fault, chain};
+use rusqlite::{Connection, OptionalExtension, types::ValueRef};
+
+use crate::{
+    chain::{GENESIS, Hash, event_hash, is_name, is_time},
+    database::{EVENTS, open_for_reading},
+};
+
+/// Events a worker checks at a time.
+const STRETCH: i64 = 16_384;
+
+/// The file could not be checked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// It is no database that can be opened.
+    #[error("the ledger can't be opened")]
+    Open(#[source] rusqlite::Error),
+}
+
+impl From<VerifyError> for Fault {
+    fn from(error: VerifyError) -> Self {
+        match &error {
+            VerifyError::Open(_) => {
+                Self::unavailable("ledger_unavailable", "the ledger can't be opened; check the state folder")
+                    .with_private(chain(&error))
+            }
+        }
+    }
+}
+
+/// Checks the ledger at `path`, which may be in use or a copy.
+pub fn verify_file(path: &Path) -> Result<Verification, VerifyError> {
+    // Without this a missing file would say "unable to open database file" only at the first query.
+    let connection = open_for_reading(path).map_err(VerifyError::Open)?;
+    match check_schema(&connection).and_then(|()| span(&connection)) {
+        Ok(span) => Ok(verify_span(path, &span)),
+        Err(bad) => Ok(Verification { ok: false, events: 0, head: GENESIS.as_str().to_owned(), first_bad: Some(bad) }),
+    }
+}
+
+/// First and last id, and how many there are between them.
+struct Span {
+    last: i64,
+    head: String,
+}
+
+/// A view, a trigger or another table in the place of the ledger's would answer what it likes.
+fn check_schema(connection: &Connection) -> Result<(), BadEvent> {
+    let bad = |why: String| BadEvent { id: 1, why };
+    let schema = connection.prepare("SELECT name, sql FROM sqlite_schema").and_then(|mut select| {
+        let rows = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    });
+    match schema {
+        Err(error) => Err(bad(format!("the database is broken: {error}"))),
+        Ok(objects) if objects == [("events".to_owned(), Some(EVENTS.to_owned()))] => Ok(()),
+        Ok(objects) => {
+            let names: Vec<_> = objects.iter().map(|(name, _)| name.as_str()).collect();
+            Err(bad(format!("the database does not have the ledger's schema; it holds: {}", names.join(", "))))
+        }
+    }
+}
+
+fn span(connection: &Connection) -> Result<Span, BadEvent> {
+    let broken = |error: rusqlite::Error| BadEvent { id: 1, why: format!("the database is broken: {error}") };
+    let first: Option<i64> =
+        connection.query_row("SELECT MIN(id) FROM events", [], |row| row.get(0)).map_err(broken)?;
+    let last = connection
+        .query_row("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional();
+    let (last, head) = last.map_err(broken)?.unwrap_or((0, GENESIS.as_str().to_owned()));
+    match first {
+        Some(id) if id < 1 => Err(BadEvent { id, why: "no event has an id below 1".into() }),
+        _ => Ok(Span { last, head }),
+    }
+}
+
+fn verify_span(path: &Path, span: &Span) -> Verification {
+    let workers = thread::available_parallelism().map_or(1, |cores| i64::try_from(cores.get()).unwrap_or(1));
+    let share = (span.last / workers).max(STRETCH);
+    let ranges: Vec<Range<i64>> = (0..workers)
+        .map(|worker| {
+            (1 + worker * share)..if worker + 1 == workers {
+                span.last + 1
+            } else {
+                (1 + (worker + 1) * share).min(span.last + 1)
+            }
+        })
+        .filter(|range| !range.is_empty())
+        .collect();
+    let first_bad = thread::scope(|scope| {
+        let handles: Vec<_> =
+            ranges.into_iter().map(|range| (range.start, scope.spawn(move || check_range(path, range)))).collect();
+        let results = handles.into_iter().map(|(start, handle)| {
+            handle.join().unwrap_or_else(|_| Some(BadEvent { id: start, why: "its check failed".into() }))
+        });
+        // Ranges are in order: the first finding is the one with the lowest id.
+        results.collect::<Vec<_>>().into_iter().flatten().next()
+    });
+    let events = first_bad.as_ref().map_or(span.last, |bad| (bad.id - 1).max(0));
+    Verification {
+        ok: first_bad.is_none(),
+        events: u64::try_from(events).unwrap_or_default(),
+        head: span.head.clone(),
+        first_bad,
+    }
+}
+
+/// The first bad event of the range, whose predecessor's hash is read first.
+fn check_range(path: &Path, range: Range<i64>) -> Option<BadEvent> {
+    let mut next = range.start;
+    let broken =
+        |id: i64, error: &rusqlite::Error| Some(BadEvent { id, why: format!("the database is broken here: {error}") });
+    let connection = match open_for_reading(path) {
+        Ok(connection) => connection,
+        Err(error) => return broken(next, &error),
+    };
+    let mut prev = if range.start == 1 {
+        GENESIS
+    } else {
+        let hash = connection
+            .query_row("SELECT hash FROM events WHERE id = ?1", [range.start - 1], |row| row.get::<_, String>(0));
+        match hash.optional() {
+            // A missing or malformed predecessor is the finding of the range before this one.
+            Ok(hash) => hash.as_deref().and_then(Hash::from_hex)?,
+            Err(error) => return broken(range.start - 1, &error),
+        }
+    };
+    let mut check = || -> rusqlite::Result<Option<BadEvent>> {
+        let mut select = connection.prepare(
+            "SELECT id, ts, type, actor, payload, prev_hash, hash FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id",
+        )?;
+        let mut rows = select.query([range.start, range.end])?;
+        let mut buffer = Vec::with_capacity(4096);
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            if id != next {
+                return Ok(Some(BadEvent { id: next, why: format!("it is missing; the next one there is {id}") }));
+            }
+            let columns =
+                [row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?, row.get_ref(4)?, row.get_ref(5)?, row.get_ref(6)?];
+            match check_event(&mut buffer, id, columns, prev) {
+                Ok(hash) => prev = hash,
+                Err(why) => return Ok(Some(BadEvent { id, why })),
+            }
+            next += 1;
+        }
+        Ok((next != range.end).then(|| BadEvent { id: next, why: "it is missing".into() }))
+    };
+    let result = check();
+    result.unwrap_or_else(|error| broken(next, &error))
+}
+
+/// The event's hash, or what is wrong with it.
+fn check_event(buffer: &mut Vec<u8>, id: i64, columns: [ValueRef<'_>; 6], prev: Hash) -> Result<Hash, String> {
+    let mut texts = [""; 6];
+    for (text, column) in texts.iter_mut().zip(columns) {
+        *text = column.as_str().map_err(|_| "a column of it is not text".to_owned())?;
+    }
+    let [ts, kind, actor, payload, stored_prev, stored] = texts;
+    if !is_time(ts) {
+        return Err(format!("its time {ts:?} does not have the ledger's form"));
+    }
+    if !is_name(kind) || !is_name(actor) {
+        return Err("its type or actor holds what neither may hold".into());
+    }
+    if stored_prev != prev.as_str() {
+        return Err("its previous hash is not the hash of the event before it".into());
+    }
+    let hash = event_hash(buffer, id, ts, kind, actor, payload, prev.as_str());
+    if stored != hash.as_str() {
+        return Err("its hash is not that of its columns: something in it was changed".into());
+    }
+    Ok(hash)
+}

@@ -1,0 +1,115 @@
+//! Appends from many callers: each answered once, in a chain without gaps, also over a reopening and a failing disk.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::{collections::HashSet, sync::Arc};
+
+use osmoda_api::agentd::{EventLogRequest, ReceiptListRequest};
+use osmoda_ipc::NewEvent;
+use osmoda_ledger::{AppendError, Ledger, Query, Reader, verify_file};
+use serde_json::{Value, json};
+
+fn event(kind: &str, payload: Value) -> NewEvent {
+    NewEvent { kind: kind.into(), actor: "agent:x".into(), payload }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_appends_get_ids_without_gaps_and_share_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Arc::new(Ledger::open(&path).unwrap());
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..64 {
+        let ledger = ledger.clone();
+        callers.spawn(async move {
+            let mut ids = Vec::new();
+            for n in 0..20 {
+                ids.push(ledger.append(event("test.event", json!({"caller": caller, "n": n}))).await.unwrap());
+            }
+            ids
+        });
+    }
+    let ids: Vec<i64> = callers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(ids.iter().copied().collect::<HashSet<_>>(), (1..=1280).collect::<HashSet<_>>());
+    let (commits, events) = ledger.counts();
+    assert_eq!(events, 1280);
+    assert!(commits < 640, "{commits} commits carried 1280 events");
+    drop(ledger);
+    assert_eq!(verify_file(&path).unwrap().events, 1280);
+    let again = Ledger::open(&path).unwrap();
+    assert_eq!(again.append(event("test.event", json!({}))).await.unwrap(), 1281);
+    drop(again);
+    assert!(verify_file(&path).unwrap().ok);
+}
+
+#[tokio::test]
+async fn what_may_not_stand_in_an_event_is_refused_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path).unwrap();
+    for kind in ["", "a|b", "a b", "ä"] {
+        assert!(matches!(ledger.append(event(kind, json!({}))).await, Err(AppendError::BadName(_))), "{kind:?}");
+    }
+    let actor = NewEvent { kind: "a".into(), actor: "x|y".into(), payload: json!({}) };
+    assert!(matches!(ledger.append(actor).await, Err(AppendError::BadName(_))));
+    assert!(matches!(ledger.append(event("a", json!("x".repeat(300_000)))).await, Err(AppendError::TooLarge(_))));
+    assert_eq!(ledger.append(event("a", json!({}))).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_the_database_refuses_is_answered_and_the_chain_goes_on_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path).unwrap();
+    ledger.append(event("a", json!({}))).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    // A foreign writer's lock outlasts the writer's patience of 5 s.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(ledger.append(event("a", json!({}))).await, Err(AppendError::Database(_))));
+    assert!(!ledger.is_well());
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(ledger.append(event("a", json!({}))).await.unwrap(), 2);
+    assert!(ledger.is_well());
+    drop(ledger);
+    assert!(verify_file(&path).unwrap().ok);
+}
+
+#[tokio::test]
+async fn pages_filters_and_cursors_show_each_event_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path).unwrap();
+    for n in 1..=25 {
+        let kind = if n % 5 == 0 { "shell_exec.intent" } else { "other.event" };
+        ledger.append(event(kind, json!({"request_id": format!("req_{n}")}))).await.unwrap();
+    }
+    let reader = Reader::new(&path);
+    let ids = |request: EventLogRequest| {
+        let page = reader.events(&Query::from_request(request).unwrap()).unwrap();
+        (page.events.iter().map(|event| event.id).collect::<Vec<_>>(), page.next_cursor)
+    };
+    let base = EventLogRequest::default;
+    assert_eq!(ids(EventLogRequest { limit: Some(10), ..base() }), ((16..=25).rev().collect(), Some(16)));
+    assert_eq!(
+        ids(EventLogRequest { limit: Some(10), cursor: Some(16), ..base() }),
+        ((6..=15).rev().collect(), Some(6))
+    );
+    assert_eq!(ids(EventLogRequest { limit: Some(10), cursor: Some(6), ..base() }), ((1..=5).rev().collect(), None));
+    assert_eq!(ids(EventLogRequest { kind: Some("shell_exec.".into()), ..base() }), (vec![25, 20, 15, 10, 5], None));
+    assert_eq!(
+        ids(EventLogRequest { kind: Some("shell*".into()), limit: Some(2), ..base() }),
+        (vec![25, 20], Some(20))
+    );
+    assert_eq!(ids(EventLogRequest { kind: Some("shell".into()), ..base() }), (vec![], None));
+    assert_eq!(ids(EventLogRequest { after: Some(22), ..base() }), (vec![23, 24, 25], None));
+    assert_eq!(ids(EventLogRequest { request_id: Some("req_7".into()), ..base() }), (vec![7], None));
+    assert_eq!(ids(EventLogRequest { actor: Some("agent:y".into()), ..base() }), (vec![], None));
+    assert_eq!(ids(EventLogRequest { since: Some("2000-01-01".into()), limit: Some(1), ..base() }).0, [25]);
+    assert_eq!(ids(EventLogRequest { since: Some("2100-01-01".into()), ..base() }), (vec![], None));
+    assert!(Query::from_request(EventLogRequest { limit: Some(0), ..base() }).is_err());
+    assert_eq!(reader.receipts(&ReceiptListRequest { limit: Some(2), ..Default::default() }).unwrap().len(), 2);
+    assert_eq!(
+        reader.receipts(&ReceiptListRequest { kind: Some("file_write".into()), ..Default::default() }).unwrap().len(),
+        0
+    );
+}

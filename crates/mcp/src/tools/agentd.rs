@@ -1,0 +1,25 @@
+//! agentd's tools.
+
+use osmoda_api::agentd as api;
+
+use super::{ToolInfo, row as tool};
+use crate::Toolset::{Approval, FilesAndShell, IdentityAndReceipts, ServicesAndNetwork, System};
+
+pub(super) fn rows() -> Vec<ToolInfo> {
+    vec![
+        tool::<api::SystemHealth>("Machine health", System).always_loaded(),
+        tool::<api::SystemQuery>("Query system state", System).always_loaded(),
+        tool::<api::SystemDiscover>("Discover what runs here", System),
+        tool::<api::EventLog>("Read the ledger", System),
+        tool::<api::ShellExec>("Run a shell command", FilesAndShell).always_loaded().open_world(),
+        tool::<api::FileRead>("Read a file", FilesAndShell).always_loaded(),
+        tool::<api::FileWrite>("Write a file", FilesAndShell).always_loaded(),
+        tool::<api::DirectoryList>("List a folder", FilesAndShell).always_loaded(),
+        tool::<api::NetworkInfo>("Network state", ServicesAndNetwork),
+        tool::<api::ReceiptList>("List receipts", IdentityAndReceipts),
+        tool::<api::ApprovalRequest>("Ask for an approval", Approval),
+        tool::<api::ApprovalPending>("List waiting approvals", Approval),
+        tool::<api::ApprovalApprove>("Approve an act", Approval),
+        tool::<api::ApprovalCheck>("Look at an approval", Approval),
+    ]
+}

@@ -1,0 +1,85 @@
+//! Toolsets: the groups by which a client chooses what it is shown.
+
+use std::{fmt, str::FromStr};
+
+/// A group of tools about one subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Toolset {
+    /// The machine's state and its ledger.
+    System,
+    /// Files, folders and shell commands.
+    FilesAndShell,
+    /// Services and the network.
+    ServicesAndNetwork,
+    /// Who this machine is and what was done on it.
+    IdentityAndReceipts,
+    /// The operator's leave.
+    Approval,
+}
+
+impl Toolset {
+    /// Every toolset that has tools in this version.
+    pub const ALL: [Self; 5] =
+        [Self::System, Self::FilesAndShell, Self::ServicesAndNetwork, Self::IdentityAndReceipts, Self::Approval];
+
+    /// The name by which it is chosen, such as `files-and-shell`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::FilesAndShell => "files-and-shell",
+            Self::ServicesAndNetwork => "services-and-network",
+            Self::IdentityAndReceipts => "identity-and-receipts",
+            Self::Approval => "approval",
+        }
+    }
+}
+
+/// What a toolset is good for, for models.
+pub(crate) const fn about(toolset: Toolset) -> &'static str {
+    match toolset {
+        Toolset::System => "the machine's health, tables of its state, what runs on it, and the ledger",
+        Toolset::FilesAndShell => "read, write and list files, and run commands",
+        Toolset::ServicesAndNetwork => "interfaces, ports, resolvers and routes",
+        Toolset::IdentityAndReceipts => "who did what, with which approval and which result",
+        Toolset::Approval => "ask the operator for leave, and see how it stands",
+    }
+}
+
+impl fmt::Display for Toolset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no toolset.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no toolset {name:?}; there are {}", Toolset::ALL.map(Toolset::as_str).join(", "))]
+pub struct UnknownToolset {
+    name: String,
+}
+
+impl FromStr for Toolset {
+    type Err = UnknownToolset;
+
+    fn from_str(text: &str) -> Result<Self, UnknownToolset> {
+        Self::ALL
+            .into_iter()
+            .find(|toolset| toolset.as_str() == text)
+            .ok_or_else(|| UnknownToolset { name: text.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_toolset_is_found_by_its_name_and_nothing_else_is() {
+        for toolset in Toolset::ALL {
+            assert_eq!(toolset.as_str().parse(), Ok(toolset));
+        }
+        for text in ["", "System", "files and shell", "all"] {
+            assert!(text.parse::<Toolset>().unwrap_err().to_string().contains("files-and-shell"), "{text}");
+        }
+    }
+}
