@@ -190,7 +190,11 @@ async fn guarded_files_ask_and_ordinary_ones_do_not() {
         assert_eq!(fault::<FileWrite>(&agent, &request).await.code(), "approval_required", "{path}");
         // The ledger itself grows by the question.
         if path != agentd.ledger().to_string_lossy() {
-            assert_eq!(std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok(), before, "{path} was touched");
+            assert_eq!(
+                std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok(),
+                before,
+                "{path} was touched"
+            );
         }
     }
     assert_eq!(

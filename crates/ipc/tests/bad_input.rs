@@ -38,6 +38,7 @@ async fn every_wrong_request_is_answered_by_the_envelope() {
         ("no JSON", post("/echo", "{text"), 400, "invalid_json"),
         ("JSON that ends early", post("/echo", "{\"text\":\"a"), 400, "invalid_json"),
         ("not an object", post("/echo", "[]"), 400, "invalid_request"),
+        ("fields in a list", post("/echo", "[\"a\"]"), 400, "invalid_request"),
         ("wrong type", post("/echo", "{\"text\":1}"), 400, "invalid_request"),
         ("unknown field", post("/echo", "{\"text\":\"a\",\"txet\":1}"), 400, "invalid_request"),
         ("missing field", post("/echo", "{}"), 400, "invalid_request"),

@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 pub use self::{
     config::{ConfigError, DEFAULT_CONFIG, SUITE, Settings},
-    dirs::Dirs,
+    dirs::{Dirs, NoFolder},
     instance::running_pid,
 };
 use crate::{
@@ -112,7 +112,8 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         // Detached threads, such as a blocked file read, must not hold the exit up.
         runtime.shutdown_timeout(Duration::from_secs(1));
         match result {
-            Ok(()) => ExitCode::SUCCESS,
+            // The lock is let go of last: who waits for it waits for the process.
+            Ok(_instance) => ExitCode::SUCCESS,
             Err(why) => {
                 error!("{why}");
                 ExitCode::FAILURE
@@ -120,7 +121,13 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         }
     }
 
-    async fn live<S, F, Fut, E>(&self, config: C, settings: &Settings, dirs: Dirs, start: F) -> Result<(), String>
+    async fn live<S, F, Fut, E>(
+        &self,
+        config: C,
+        settings: &Settings,
+        dirs: Dirs,
+        start: F,
+    ) -> Result<instance::Instance, String>
     where
         S: Send + Sync + 'static,
         F: FnOnce(Start<C>) -> Fut,
@@ -128,7 +135,7 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         E: Display,
     {
         let name = self.name;
-        dirs.prepare().map_err(|error| format!("{}: {}", error, chain(&error)))?;
+        dirs.prepare().map_err(|error| chain(&error))?;
         let instance = instance::Instance::claim(&dirs, name).map_err(|error| error.to_string())?;
         let stop = CancellationToken::new();
         let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
@@ -165,8 +172,7 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         info!("stopping");
         stop.cancel();
         let _ = serving.await;
-        drop(instance);
-        Ok(())
+        Ok(instance)
     }
 }
 
