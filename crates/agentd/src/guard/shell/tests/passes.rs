@@ -227,7 +227,6 @@ pub(super) const CASES: &[&str] = &[
     "bash -c 'x=(a b c); echo ${#x[@]}'",
     "sh -c 'echo \"$1\"' _ hello",
     "echo 'echo hi' | sh",
-    "sh <<'EOF'\necho hi\nls /tmp\nEOF",
     "eval 'echo hi'",
     "set -eu; echo ok",
     "set -euxo pipefail 2>/dev/null || true",
