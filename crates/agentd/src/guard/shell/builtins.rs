@@ -255,9 +255,6 @@ impl Judge<'_> {
             };
         // A folder that is there now can be entered; any other may leave the shell where it is.
         let sure = !inside.cwd.is_empty() && inside.cwd.iter().all(|cwd| cwd.path().is_some_and(|path| path.is_dir()));
-        for trap in state.traps.clone() {
-            self.script(&trap, State { traps: vec![], ..inside.clone() });
-        }
         let fail = (!sure && !state.errexit).then_some(state);
         Flow { ok: Some(inside), fail, out: Stream::Unknown }
     }

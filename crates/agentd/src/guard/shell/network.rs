@@ -196,7 +196,7 @@ fn ip(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     let parsed = options::parse(
         call.arguments,
         "a:b,batch= a:n,netns= a:a,all a:force -:f,family= -:c,color=? -:4 -:6 -:s,statistics -:d,details -:j,json -:p,pretty -:o,oneline -:br,brief -:h -:r",
-        Style { leading: true, single_dash: false },
+        Style { leading: true, single_dash: true },
     );
     judge.parsed_options(&parsed, "a:", &call);
     let words: Vec<&str> = parsed.operands.iter().map(|word| word.known().unwrap_or("\u{0}")).collect();

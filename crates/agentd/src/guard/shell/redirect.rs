@@ -38,7 +38,7 @@ impl Judge<'_> {
                     );
                 match target {
                     IoFileRedirectTarget::Filename(word) => {
-                        let value = self.word_one(word, state);
+                        let value = self.word_target(word, state);
                         if reads {
                             self.reads(&value, state);
                         } else {
@@ -49,7 +49,7 @@ impl Judge<'_> {
                         }
                     }
                     IoFileRedirectTarget::Duplicate(word) => {
-                        let value = self.word_one(word, state);
+                        let value = self.word_target(word, state);
                         self.duplicate(&value, kind, state);
                         if stdin {
                             state.stdin = Stream::Unknown;
@@ -70,7 +70,7 @@ impl Judge<'_> {
                 !reads && !matches!(fd, Some(2))
             }
             IoRedirect::OutputAndError(word, _) => {
-                let value = self.word_one(word, state);
+                let value = self.word_target(word, state);
                 self.writes(&value, state);
                 true
             }

@@ -111,10 +111,6 @@ impl Judge<'_> {
         for dialect in dialects {
             self.dialect = *dialect;
             let flow = self.script(text, state.clone());
-            let end = flow.clone().end().unwrap_or_else(|| state.clone());
-            for trap in end.traps.clone() {
-                self.script(&trap, State { traps: vec![], ..end.clone() });
-            }
             out = flow.out;
         }
         self.dialect = own;

@@ -24,7 +24,7 @@ pub(super) const OWN: &[(&str, Own)] = &[
     ("date", date),
     ("getent", getent),
     ("fdisk parted", disk),
-    ("dpkg dpkg-query rpm pacman", package),
+    ("dpkg dpkg-query rpm pacman nix-store", package),
     ("ldconfig", |judge, call| {
         only(judge, call, &["-p", "-v", "-N", "-X"], "kernel_change", "changes how programs are loaded")
     }),
@@ -363,6 +363,7 @@ fn package(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         .contains(&first),
         "dpkg-query" => true,
         "rpm" => first.starts_with("-q") || first == "--query",
+        "nix-store" => first.starts_with("-q") || first == "--query",
         _ => ["-Q", "-Ss", "-Si", "-Sl", "-Sg"]
             .iter()
             .any(|query| if *query == "-Q" { first.starts_with("-Q") } else { first == *query }),

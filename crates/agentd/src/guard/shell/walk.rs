@@ -80,12 +80,7 @@ impl<'a> Judge<'a> {
 
     /// Judges the whole text, and what only its end shows.
     pub(super) fn whole(&mut self, text: &str, state: State) {
-        let end = self.script(text, state).end();
-        for trap in end.iter().flat_map(|state| state.traps.clone()).collect::<Vec<_>>() {
-            if let Some(state) = &end {
-                self.script(&trap, State { traps: vec![], ..state.clone() });
-            }
-        }
+        self.script(text, state);
         let mut index = 0;
         while let Some((function, state)) = self.defined.get(index).cloned() {
             index += 1;
@@ -279,8 +274,8 @@ impl<'a> Judge<'a> {
         let first = state.clone();
         let mut at = state;
         for _ in 0..3 {
-            let after = self.round(|judge| body(judge, at.clone()));
-            let together = joined(Some(at.clone()), after).unwrap_or_else(|| at.clone());
+            let (after, left) = self.round(|judge| body(judge, at.clone()));
+            let together = joined(Some(at.clone()), joined(after, left)).unwrap_or_else(|| at.clone());
             if together == at {
                 return at;
             }
@@ -291,12 +286,11 @@ impl<'a> Judge<'a> {
         at
     }
 
-    /// One round of a loop's body, also where it is left early.
-    fn round(&mut self, body: impl FnOnce(&mut Self) -> Option<State>) -> Option<State> {
+    /// One round of a loop's body: where it ends, and where it is left early.
+    fn round(&mut self, body: impl FnOnce(&mut Self) -> Option<State>) -> (Option<State>, Option<State>) {
         self.loops.push(None);
         let after = body(self);
-        let left = self.loops.pop().flatten();
-        joined(after, left)
+        (after, self.loops.pop().flatten())
     }
 
     /// `break` and `continue`: the loop goes on, or ends, with this state.
@@ -338,17 +332,22 @@ impl<'a> Judge<'a> {
         let known = values.len() <= MOST_ROUNDS && values.iter().all(|value| !value.many);
         if known {
             let mut at = state;
+            let mut early = None;
             for value in values {
                 let mut round = at.clone();
                 round.set(name, value);
-                let after = self.round(|judge| judge.list(body, round).end());
-                at = joined(Some(at.clone()), after).unwrap_or(at);
+                self.meets_traps(&at, &round);
+                let (after, left) = self.round(|judge| judge.list(body, round).end());
+                early = joined(early, left.clone());
+                at = joined(after, left).unwrap_or(at);
             }
-            return Flow::plain(at);
+            return joined(Some(at), early).map_or_else(Flow::never, Flow::plain);
         }
         let value = merged(&values);
         let end = self.looped(state, |judge, mut state| {
+            let before = state.clone();
             state.set(name, value.clone());
+            judge.meets_traps(&before, &state);
             judge.list(body, state).end()
         });
         Flow::plain(end)
@@ -520,6 +519,11 @@ impl<'a> Judge<'a> {
     pub(super) fn word_one(&mut self, word: &Word, state: &State) -> Value {
         let pieces = self.pieces(&word.value);
         self.one(&pieces, state)
+    }
+
+    pub(super) fn word_target(&mut self, word: &Word, state: &State) -> Value {
+        let pieces = self.pieces(&word.value);
+        self.target(&pieces, state)
     }
 
     /// Judges what a process substitution runs.
