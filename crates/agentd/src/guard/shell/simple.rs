@@ -157,7 +157,8 @@ impl Judge<'_> {
 
     /// What runs at a signal may meet any state that the text goes through.
     pub(super) fn meets_traps(&mut self, before: &State, after: &State) {
-        let same = before.variables == after.variables && before.cwd == after.cwd && before.functions == after.functions;
+        let same =
+            before.variables == after.variables && before.cwd == after.cwd && before.functions == after.functions;
         for trap in after.traps.iter().filter(|_| !same) {
             self.script(trap, State { traps: vec![], ..after.clone() });
         }
