@@ -43,7 +43,7 @@ async fn every_wrong_request_is_answered_by_the_envelope() {
         ("unknown field", post("/echo", "{\"text\":\"a\",\"txet\":1}"), 400, "invalid_request"),
         ("missing field", post("/echo", "{}"), 400, "invalid_request"),
         ("field twice", post("/echo", "{\"text\":\"a\",\"text\":\"b\"}"), 400, "invalid_request"),
-        ("too deep", post("/echo", &deep), 400, "invalid_request"),
+        ("too deep", post("/echo", &deep), 400, "invalid_json"),
         ("body and query", post("/echo?text=a", "{}"), 400, "invalid_request"),
         ("wrong type in the query", get("/part/a?count=many"), 400, "invalid_request"),
         ("unknown query field", get("/part/a?cuont=1"), 400, "invalid_request"),
