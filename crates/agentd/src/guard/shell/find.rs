@@ -178,7 +178,7 @@ fn found_command(judge: &mut Judge<'_>, words: &[Value], roots: &[Value], in_its
         if in_its_folder {
             inner.cwd = judge
                 .patterns(root, &call.state)
-                .map(|patterns| patterns.into_iter().map(|it| it.and_below()).collect())
+                .map(|patterns| patterns.into_iter().map(super::super::pattern::Pattern::and_below).collect())
                 .unwrap_or_default();
         }
         judge.dispatch(&replaced, inner, true);

@@ -129,9 +129,7 @@ impl Judge<'_> {
                 self.ask("unknown_source", "which file is fetched can't be said before it runs");
             }
             if sends { self.writes(&file, &call.state) } else { self.reads(&file, &call.state) }
-        } else if text.is_empty() && !url.bits.is_empty() && matches!(url.bits.first(), Some(Bit::Any)) {
-            self.ask("unknown_source", format!("what {} fetches can't be said before it runs", call.name));
-        } else if text.starts_with(['{', '[']) {
+        } else if text.starts_with(['{', '[']) || (text.is_empty() && matches!(url.bits.first(), Some(Bit::Any))) {
             self.ask("unknown_source", format!("what {} fetches can't be said before it runs", call.name));
         }
     }
@@ -140,7 +138,10 @@ impl Judge<'_> {
     pub(super) fn socket(&mut self, socket: &Value, call: &Call<'_>) {
         match self.patterns(socket, &call.state) {
             None => {
-                self.ask("unknown_target", format!("which socket {} speaks to can't be said before it runs", call.name))
+                self.ask(
+                    "unknown_target",
+                    format!("which socket {} speaks to can't be said before it runs", call.name),
+                );
             }
             Some(patterns) => {
                 for pattern in patterns {
@@ -236,7 +237,7 @@ fn interface(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
                     && matches!(call.name, "ifconfig" | "iwconfig" | "ethtool" | "arp")
                     && names == 0 =>
             {
-                names += 1
+                names += 1;
             }
             _ => {
                 judge.ask("network_change", format!("{} changes the network", call.name));

@@ -17,6 +17,7 @@ pub(super) const OWN: &[(&str, Own)] =
 const OPTIONS: &str = "m:c m:s m:i m:l,login m:o= m:O= a:rcfile= a:init-file= m:e m:u m:x m:v m:n m:f m:norc m:noprofile m:posix m:p m:r m:t m:k m:a m:b m:m m:h m:B m:C m:E m:H m:T m:P a:D a:dump-strings";
 
 /// `sh -c TEXT`, `sh FILE`, `... | sh`.
+#[expect(clippy::needless_pass_by_value, reason = "the judges of programs have one signature")]
 fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     let dialects: &[Dialect] = if call.name == "bash" { &[Dialect::Bash] } else { &[Dialect::Sh, Dialect::Bash] };
     let state = call.state.clone();
@@ -58,7 +59,7 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         let Some((text, rest)) = parsed.operands.split_first() else { return Flow::plain(state) };
         let inner = inner_state(&state, rest.get(1..).unwrap_or_default(), parsed.has("e"));
         return match text.known().filter(|_| !text.many) {
-            Some(text) => Flow::both(state, judge.in_shell(text, dialects, inner)),
+            Some(text) => Flow::both(state, judge.in_shell(text, dialects, &inner)),
             None => {
                 judge.ask("hidden_command", format!("what {} -c runs can't be said before it runs", call.name));
                 Flow::plain(state)
@@ -68,7 +69,7 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     match parsed.operands.split_first() {
         Some((file, rest)) if !parsed.has("s") && file.known() != Some("-") => {
             let inner = inner_state(&state, rest, parsed.has("e"));
-            judge.run_file(file, &state, dialects, inner)
+            judge.run_file(file, &state, dialects, &inner)
         }
         operands => {
             let rest = operands.map(|_| parsed.operands.as_slice()).unwrap_or_default();
@@ -77,7 +78,7 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
             // Also where it is plain to see: a text for a shell's standard input has no reason but to hide.
             judge.ask("piped_into_shell", format!("{} runs what it reads from its standard input", call.name));
             match text {
-                Some(text) => Flow::both(state, judge.in_shell(&text, dialects, inner)),
+                Some(text) => Flow::both(state, judge.in_shell(&text, dialects, &inner)),
                 None => Flow::plain(state),
             }
         }
@@ -101,7 +102,7 @@ fn inner_state(state: &State, arguments: &[Value], errexit: bool) -> State {
 
 impl Judge<'_> {
     /// Judges a text that a shell of its own runs, for every grammar that it may have.
-    pub(super) fn in_shell(&mut self, text: &str, dialects: &[Dialect], state: State) -> Stream {
+    pub(super) fn in_shell(&mut self, text: &str, dialects: &[Dialect], state: &State) -> Stream {
         let own = self.dialect;
         let mut out = Stream::Unknown;
         if text.len() > super::LONGEST_SCRIPT {
@@ -117,7 +118,7 @@ impl Judge<'_> {
         if dialects.len() > 1 { Stream::Unknown } else { out }
     }
 
-    fn run_file(&mut self, file: &Value, state: &State, dialects: &[Dialect], inner: State) -> Flow {
+    fn run_file(&mut self, file: &Value, state: &State, dialects: &[Dialect], inner: &State) -> Flow {
         let stream = self.contents(file, state);
         let is_file = matches!(&stream, Stream::File(path) if !path.starts_with("/dev") && !path.starts_with("/proc"));
         match is_file.then(|| self.text_of(&stream)).flatten() {
@@ -169,7 +170,7 @@ fn recorded(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     parsed.operands.iter().for_each(|file| judge.writes(file, &call.state));
     match parsed.value("c").and_then(Value::known) {
         Some(text) => {
-            judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], call.state.clone());
+            judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], &call.state);
         }
         None => judge.ask("piped_into_shell", "script starts a shell"),
     }

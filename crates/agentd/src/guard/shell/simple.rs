@@ -24,7 +24,7 @@ impl Judge<'_> {
                     collect_names(&self.quiet_pieces(&word.value), &mut names);
                 }
                 CommandPrefixOrSuffixItem::IoRedirect(redirect) => {
-                    collect_names(&self.quiet_pieces(&redirect.to_string()), &mut names)
+                    collect_names(&self.quiet_pieces(&redirect.to_string()), &mut names);
                 }
                 CommandPrefixOrSuffixItem::ProcessSubstitution(..) => {}
             }

@@ -150,7 +150,7 @@ impl Judge<'_> {
                 self.ask("shutdown", "the machine would stop");
             }
             _ if !STARTS.contains(&verb) => {
-                self.ask("service_change", format!("systemctl {verb} changes what runs on this machine"))
+                self.ask("service_change", format!("systemctl {verb} changes what runs on this machine"));
             }
             _ => {}
         }
@@ -274,7 +274,7 @@ fn kill_by_name(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         let hits = |vital: &&str| {
             if exact { **vital == lower || is_vital(&lower) } else { vital.contains(&lower) || lower.contains(*vital) }
         };
-        if !literal || vital.iter().chain(OWN_DAEMONS).any(|vital| hits(&vital)) {
+        if !literal || vital.iter().chain(OWN_DAEMONS).any(hits) {
             judge.ask("kill", format!("{} {name} may end a process that this machine needs", call.name));
         }
     }

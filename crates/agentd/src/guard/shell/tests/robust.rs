@@ -131,7 +131,8 @@ fn no_text_is_too_odd_to_be_judged() {
 fn no_disguise_makes_an_asking_command_pass() {
     let machine = Machine::new();
     let quote = |command: &str| format!("'{}'", command.replace('\'', "'\\''"));
-    let disguises: &[(&str, &dyn Fn(&str) -> String)] = &[
+    type Disguise<'a> = &'a dyn Fn(&str) -> String;
+    let disguises: &[(&str, Disguise<'_>)] = &[
         ("sh -c", &|command| format!("sh -c {}", quote(command))),
         ("env sh -c", &|command| format!("env X=1 nice -n 3 sh -c {}", quote(command))),
         ("bash in sh", &|command| format!("bash -c {}", quote(&format!("sh -c {}", quote(command))))),
