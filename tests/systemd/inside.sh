@@ -10,9 +10,9 @@ failed=0
 check() {
     local name=$1 output
     if output=$("${@:2}" 2>&1 </dev/null); then
-        echo "ok    booted: $name"
+        echo "ok    systemd: $name"
     else
-        echo "FAIL  booted: $name: $(tail -n 4 <<<"$output" | tr '\n' ' ')"
+        echo "FAIL  systemd: $name: $(tail -n 4 <<<"$output" | tr '\n' ' ')"
         failed=1
     fi
 }
