@@ -162,7 +162,7 @@ impl GuardedPaths {
             let rules = self
                 .writing
                 .iter()
-                .filter(|rule| !(excepted && rule.code == "guarded_path") && !is_shared_memory(rule, view));
+                .filter(|rule| !(is_shared_memory(rule, view) || excepted && rule.code == "guarded_path"));
             let rule =
                 rules.into_iter().find(|rule| rule.holds(&view.names) || (view.deep && rule.is_below(&view.names)));
             rule.map(|rule| refused(rule, pattern))

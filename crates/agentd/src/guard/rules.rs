@@ -83,11 +83,7 @@ pub(crate) const WRITING: &[Group] = &[
             "/etc/audit",
         ],
     ),
-    group(
-        "guarded_path",
-        "the keys and rules of SSH",
-        &["/etc/ssh", "/etc/dropbear", "**/.ssh"],
-    ),
+    group("guarded_path", "the keys and rules of SSH", &["/etc/ssh", "/etc/dropbear", "**/.ssh"]),
     group(
         "guarded_path",
         "what the machine starts from",

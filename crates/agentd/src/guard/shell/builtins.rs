@@ -157,8 +157,8 @@ impl Judge<'_> {
             }
             "builtin" => match arguments.first().and_then(Value::known) {
                 None => Flow::plain(state),
-                Some(inner) if self.is_builtin(inner) => self.builtin(&inner.to_owned(), &arguments[1..], state),
-                Some(inner) => self.program(&inner.to_owned(), &arguments[1..], state, true),
+                Some(inner) if self.is_builtin(inner) => self.builtin(inner, &arguments[1..], state),
+                Some(inner) => self.program(inner, &arguments[1..], state, true),
             },
             "getopts" => {
                 if let Some(name) = arguments.get(1) {
@@ -289,7 +289,7 @@ impl Judge<'_> {
                     let name = Value::text(name.known().unwrap_or_default().trim_end_matches('+'));
                     match name.known() {
                         Some("") | None => {
-                            self.ask("environment", "which variable is set can't be said before it runs")
+                            self.ask("environment", "which variable is set can't be said before it runs");
                         }
                         Some(_) => self.sets(&name, value, &mut state),
                     }
@@ -299,7 +299,7 @@ impl Judge<'_> {
                         if names::is_dangerous(name)
                             && !matches!(name, "PATH" | "HOME" | "USER" | "LOGNAME" | "SHELL") =>
                     {
-                        self.checks_name(name)
+                        self.checks_name(name);
                     }
                     Some(name) if command == "local" => state.set(name, Value::default()),
                     Some(_) => {}

@@ -20,6 +20,7 @@ pub(super) const OWN: &[(&str, Own)] = &[
     ("kill", kill),
     ("pkill killall skill snice xkill killall5", kill_by_name),
     ("renice", |_, call| Flow::plain(call.state)),
+    ("crontab", |judge, call| only(judge, call, &["-l"], "scheduled", "lets commands run later, out of sight")),
     ("sysctl", sysctl),
     ("date", date),
     ("getent", getent),
@@ -150,7 +151,7 @@ impl Judge<'_> {
                 self.ask("shutdown", "the machine would stop");
             }
             _ if !STARTS.contains(&verb) => {
-                self.ask("service_change", format!("systemctl {verb} changes what runs on this machine"))
+                self.ask("service_change", format!("systemctl {verb} changes what runs on this machine"));
             }
             _ => {}
         }
@@ -261,7 +262,14 @@ fn kill_by_name(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     }
     let description = "a:g,pgroup= a:G,group= a:P,parent= a:s,session= a:u,euid= a:U,uid= a:t,terminal= a:v,inverse a:n,newest a:o,oldest a:r,regexp a:user= a:F,pidfile= a:ns= \
         m:f,full -:x,exact -:e,echo -:signal= -:q -:w,wait -:i,ignore-case -:I";
-    let parsed = options::parse(call.arguments, description, Style::default());
+    // `-HUP`, `-9`: a signal, though it looks like options.
+    let is_signal = |word: &Value| {
+        let name = word.known().and_then(|text| text.strip_prefix('-')).unwrap_or_default();
+        name.len() > 1 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            || name.parse::<u8>().is_ok()
+    };
+    let arguments = if call.arguments.first().is_some_and(is_signal) { &call.arguments[1..] } else { call.arguments };
+    let parsed = options::parse(arguments, description, Style::default());
     judge.parsed_options(&parsed, description, &call);
     for name in &parsed.operands {
         let Some(name) = name.known().filter(|_| !name.many) else {
@@ -274,7 +282,7 @@ fn kill_by_name(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         let hits = |vital: &&str| {
             if exact { **vital == lower || is_vital(&lower) } else { vital.contains(&lower) || lower.contains(*vital) }
         };
-        if !literal || vital.iter().chain(OWN_DAEMONS).any(|vital| hits(&vital)) {
+        if !literal || vital.iter().chain(OWN_DAEMONS).any(hits) {
             judge.ask("kill", format!("{} {name} may end a process that this machine needs", call.name));
         }
     }

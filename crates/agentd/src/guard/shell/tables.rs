@@ -287,7 +287,7 @@ const ASKS: &[(&str, &str, &str)] = &[
     (
         "scheduled",
         "lets commands run later, out of sight",
-        "at batch atrm crontab anacron run-parts systemd-run start-stop-daemon daemonize supervisorctl pm2 tmux screen dtach \
+        "at batch atrm anacron run-parts systemd-run start-stop-daemon daemonize supervisorctl pm2 tmux screen dtach \
       abduco nq tsp",
     ),
     (
@@ -308,7 +308,7 @@ const ASKS: &[(&str, &str, &str)] = &[
     (
         "project_code",
         "runs what the project says",
-        "make gmake cmake ninja meson scons bazel buck just task rake mvn gradle ant sbt lein cargo npm npx yarn pnpm pytest tox \
+        "make gmake cmake ninja meson scons bazel buck just task rake mvn gradle ant sbt lein cargo npx yarn pnpm pytest tox \
       nox jest mocha vitest tsc webpack vite rollup eslint prettier pre-commit husky bundle mix rebar3 zig dune waf autoconf automake configure autoreconf \
       ctest phpunit docker-compose podman-compose skaffold tilt packer vagrant hugo jekyll",
     ),

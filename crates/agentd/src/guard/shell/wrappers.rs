@@ -169,7 +169,7 @@ fn su(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
                         judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], inner);
                     }
                     None => {
-                        judge.ask("hidden_command", format!("what {} runs can't be said before it runs", call.name))
+                        judge.ask("hidden_command", format!("what {} runs can't be said before it runs", call.name));
                     }
                 }
             }

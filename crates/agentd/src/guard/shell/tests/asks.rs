@@ -606,7 +606,15 @@ fn texts_too_long_or_too_deep_ask() {
     let machine = Machine::new();
     assert_eq!(machine.judge(&"true;".repeat(LONGEST)).reasons()[0].code, "too_long");
     let nested = |open: &str, close: &str, count: usize| format!("{}true{}", open.repeat(count), close.repeat(count));
-    for (open, close) in [("(", ")"), ("{ ", "; }"), ("$(", ")"), ("echo $(", ")"), ("echo \"$(", ")\""), ("if true; then ", "; fi"), ("case x in x) ", ";; esac")] {
+    for (open, close) in [
+        ("(", ")"),
+        ("{ ", "; }"),
+        ("$(", ")"),
+        ("echo $(", ")"),
+        ("echo \"$(", ")\""),
+        ("if true; then ", "; fi"),
+        ("case x in x) ", ";; esac"),
+    ] {
         assert!(machine.judge(&nested(open, close, 1000)).asks(), "{open}");
     }
     assert!(machine.judge(&format!("echo {}", "${x:-".repeat(2000))).asks());

@@ -32,7 +32,13 @@ impl Machine {
     }
 
     fn judge_as(&self, command: &str, cwd: &str, dialects: &[Dialect]) -> Verdict {
-        let scene = Scene { cwd: Path::new(cwd), home: Path::new("/home/ada"), uid: 1000, paths: &self.paths, config: &self.config };
+        let scene = Scene {
+            cwd: Path::new(cwd),
+            home: Path::new("/home/ada"),
+            uid: 1000,
+            paths: &self.paths,
+            config: &self.config,
+        };
         judge_as(command, &scene, dialects)
     }
 

@@ -21,19 +21,83 @@ impl Dice {
 }
 
 const CRUMBS: &[&str] = &[
-    "$(", ")", "`", "\"", "'", "\\", "\n", "{", "}", "${", "((", "))", "$((", "<<E\n", "E\n", "<(", ">&", "<<<", "|", "&&", ";", ";;", "&", "#", "~", "*", "[", "]",
-    "[[", "]]", "$'", "if ", "then ", "fi", "case x in ", "esac", "for i in ", "do ", "done", "while ", "() {", "!", "=", "x=", "$x", "$@", "rm ", "-rf ", "/", " ",
-    "..", "{a,b}", "{1..99999999999999999999}", "~99999999999999999999", "99999999999>", "\u{0}", "é", "\u{202e}", "\t", "\\\n", "eval ", "trap ", "function ", "select ",
+    "$(",
+    ")",
+    "`",
+    "\"",
+    "'",
+    "\\",
+    "\n",
+    "{",
+    "}",
+    "${",
+    "((",
+    "))",
+    "$((",
+    "<<E\n",
+    "E\n",
+    "<(",
+    ">&",
+    "<<<",
+    "|",
+    "&&",
+    ";",
+    ";;",
+    "&",
+    "#",
+    "~",
+    "*",
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "$'",
+    "if ",
+    "then ",
+    "fi",
+    "case x in ",
+    "esac",
+    "for i in ",
+    "do ",
+    "done",
+    "while ",
+    "() {",
+    "!",
+    "=",
+    "x=",
+    "$x",
+    "$@",
+    "rm ",
+    "-rf ",
+    "/",
+    " ",
+    "..",
+    "{a,b}",
+    "{1..99999999999999999999}",
+    "~99999999999999999999",
+    "99999999999>",
+    "\u{0}",
+    "é",
+    "\u{202e}",
+    "\t",
+    "\\\n",
+    "eval ",
+    "trap ",
+    "function ",
+    "select ",
 ];
 
 fn texts(count: usize) -> Vec<String> {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let known: Vec<&str> = asks::CASES.iter().map(|(command, _)| *command).chain(passes::CASES.iter().copied()).collect();
+    let known: Vec<&str> =
+        asks::CASES.iter().map(|(command, _)| *command).chain(passes::CASES.iter().copied()).collect();
     let mut texts = Vec::new();
     for _ in 0..count {
         let mut text: Vec<char> = match dice.roll(3) {
             0 => (0..dice.roll(40)).flat_map(|_| dice.pick(CRUMBS).chars().collect::<Vec<_>>()).collect(),
-            1 => (0..dice.roll(60)).map(|_| char::from_u32(u32::try_from(dice.roll(0x250)).unwrap()).unwrap_or(' ')).collect(),
+            1 => (0..dice.roll(60))
+                .map(|_| char::from_u32(u32::try_from(dice.roll(0x250)).unwrap()).unwrap_or(' '))
+                .collect(),
             _ => dice.pick(&known).chars().collect(),
         };
         for _ in 0..dice.roll(4) {
@@ -109,8 +173,16 @@ fn no_disguise_makes_an_asking_command_pass() {
 fn plain_wrappings_leave_ordinary_work_ordinary() {
     let machine = Machine::new();
     let mut wrong = Vec::new();
-    for command in passes::CASES.iter().filter(|command| !command.contains("return") && !command.is_empty() && !command.starts_with('#')) {
-        for text in [format!("(\n{command}\n)"), format!("if true; then\n{command}\nfi"), format!("wrapped() {{\n{command}\n}}\nwrapped"), format!("for each in 1 2; do\n{command}\ndone")] {
+    for command in passes::CASES
+        .iter()
+        .filter(|command| !command.contains("return") && !command.is_empty() && !command.starts_with('#'))
+    {
+        for text in [
+            format!("(\n{command}\n)"),
+            format!("if true; then\n{command}\nfi"),
+            format!("wrapped() {{\n{command}\n}}\nwrapped"),
+            format!("for each in 1 2; do\n{command}\ndone"),
+        ] {
             let verdict = machine.judge(&text);
             if verdict.asks() {
                 wrong.push(format!("{text:?}: {:?}", shown(&verdict)));
@@ -124,9 +196,43 @@ fn plain_wrappings_leave_ordinary_work_ordinary() {
 #[test]
 fn words_are_read_as_the_shell_reads_them() {
     let words = [
-        "plain", "a\\ b", "'a b'", "\"a b\"", "a'b'\"c\"d", "\\\\", "\"\\\\\"", "'\\'", "\"\\a\"", "\"\\$x\"", "\"a\\\nb\"", "a\\\nb", "'a\\\nb'", "\"'\"", "'\"'", "\"a`echo b`c\"",
-        "\"$(echo ')')\"", "\"$(echo \")\")\"", "$(echo a)", "\"$(echo \"a b\")\"", "a#b", "\"#\"", "\"${x:-y}\"", "${x:-'a}b'}", "\"$((1 + (2 * 3)))\"", "$((1))",
-        "\"a$\"", "a$", "\"$(case_x=1; echo $case_x)\"", "\"$(echo a # )\n)\"", "\"$(cat <<E\na)b\nE\n)\"", "a=b", "\"\"", "''", "\"a\"'b'c\\d", "\\\"", "\"`echo \\'a\\'`\"",
+        "plain",
+        "a\\ b",
+        "'a b'",
+        "\"a b\"",
+        "a'b'\"c\"d",
+        "\\\\",
+        "\"\\\\\"",
+        "'\\'",
+        "\"\\a\"",
+        "\"\\$x\"",
+        "\"a\\\nb\"",
+        "a\\\nb",
+        "'a\\\nb'",
+        "\"'\"",
+        "'\"'",
+        "\"a`echo b`c\"",
+        "\"$(echo ')')\"",
+        "\"$(echo \")\")\"",
+        "$(echo a)",
+        "\"$(echo \"a b\")\"",
+        "a#b",
+        "\"#\"",
+        "\"${x:-y}\"",
+        "${x:-'a}b'}",
+        "\"$((1 + (2 * 3)))\"",
+        "$((1))",
+        "\"a$\"",
+        "a$",
+        "\"$(case_x=1; echo $case_x)\"",
+        "\"$(echo a # )\n)\"",
+        "\"$(cat <<E\na)b\nE\n)\"",
+        "a=b",
+        "\"\"",
+        "''",
+        "\"a\"'b'c\\d",
+        "\\\"",
+        "\"`echo \\'a\\'`\"",
     ];
     let machine = Machine::new();
     for word in words {
