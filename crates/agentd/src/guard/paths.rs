@@ -93,7 +93,9 @@ impl GuardedPaths {
         let groups = |groups: &'static [super::rules::Group]| -> Vec<Rule> {
             groups
                 .iter()
-                .flat_map(|group| group.paths.iter().flat_map(|path| expand(path, group.code, group.what)))
+                .flat_map(|group| {
+                    group.paths.split_ascii_whitespace().flat_map(|path| expand(path, group.code, group.what))
+                })
                 .collect()
         };
         let literal = |paths: &[PathBuf], code, what| -> Vec<Rule> {

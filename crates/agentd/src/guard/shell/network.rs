@@ -146,7 +146,10 @@ impl Judge<'_> {
     pub(super) fn socket(&mut self, socket: &Value, call: &Call<'_>) {
         match self.patterns(socket, &call.state) {
             None => {
-                self.ask("unknown_target", format!("which socket {} speaks to can't be said before it runs", call.name));
+                self.ask(
+                    "unknown_target",
+                    format!("which socket {} speaks to can't be said before it runs", call.name),
+                );
             }
             Some(patterns) => {
                 for pattern in patterns {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     archive, awk,
     call::Kind,
-    files, find, git, network, scripts, sed, system,
+    files, find, git, network, processes, scripts, sed, system,
     tool::{Operands, Tool, Verbs},
     verbs, wrappers,
 };
@@ -356,7 +356,8 @@ pub(super) fn table() -> HashMap<&'static str, Kind> {
         .chain(scripts::OWN)
         .chain(archive::OWN)
         .chain(network::OWN)
-        .chain(system::OWN);
+        .chain(system::OWN)
+        .chain(processes::OWN);
     for (names, judge) in
         own.chain(&[("git", git::git as _), ("awk gawk mawk nawk", awk::awk as _), ("sed gsed", sed::sed as _)])
     {
