@@ -1,11 +1,10 @@
 //! The shell's own commands: those that change the shell itself.
 
 use super::{
-    names,
     options::{self, Style},
     simple::plain_word,
     state::{Flow, State, joined},
-    value::{Bit, Stream, Value},
+    value::{Stream, Value},
     walk::Judge,
 };
 use crate::guard::pattern::Pattern;

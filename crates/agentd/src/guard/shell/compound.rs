@@ -22,7 +22,7 @@ impl Judge<'_> {
                 Flow::both(state, out)
             }
             CompoundCommand::ForClause(clause) => self.for_clause(clause, state),
-            CompoundCommand::CaseClause(clause) => self.case_clause(clause, state),
+            CompoundCommand::CaseClause(clause) => self.case_clause(clause, &state),
             CompoundCommand::IfClause(clause) => self.if_clause(clause, state),
             CompoundCommand::WhileClause(clause) | CompoundCommand::UntilClause(clause) => {
                 self.while_clause(clause, state)
@@ -152,12 +152,12 @@ impl Judge<'_> {
         if reachable { flow } else { Flow::never() }
     }
 
-    pub(super) fn case_clause(&mut self, clause: &CaseClauseCommand, state: State) -> Flow {
-        self.word_one(&clause.value, &state);
+    pub(super) fn case_clause(&mut self, clause: &CaseClauseCommand, state: &State) -> Flow {
+        self.word_one(&clause.value, state);
         let mut result = Flow::plain(state.clone());
         for item in &clause.cases {
             for pattern in &item.patterns {
-                self.word_one(pattern, &state);
+                self.word_one(pattern, state);
             }
             if let Some(body) = &item.cmd {
                 // A body may also follow the one before it.

@@ -6,7 +6,7 @@ use super::{
     processes::OWN_DAEMONS,
     state::Flow,
     tool::{Operands, Tool},
-    value::{Bit, Value},
+    value::Value,
     walk::Judge,
 };
 

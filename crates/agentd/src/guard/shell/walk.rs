@@ -1,17 +1,16 @@
 //! Goes through the syntax tree in the order in which the shell would.
 
-use std::{path::PathBuf, rc::Rc};
+use std::path::PathBuf;
 
 use brush_parser::ast::{
-    AndOr, AndOrList, CaseClauseCommand, Command, CommandPrefixOrSuffixItem, CompoundCommand, CompoundList,
-    ExtendedTestExpr, ForClauseCommand, FunctionDefinition, IfClauseCommand, Pipeline, RedirectList, SeparatorOperator,
-    WhileOrUntilClauseCommand, Word,
+    AndOr, AndOrList, Command, CommandPrefixOrSuffixItem, CompoundCommand, CompoundList, Pipeline, RedirectList,
+    SeparatorOperator, Word,
 };
 
 use super::{
-    Scene, names, parse,
+    Scene, parse,
     scan::{self, Dialect, Piece},
-    state::{Flow, Function, State, joined, merged},
+    state::{Flow, Function, State, joined},
     value::{Stream, Value},
 };
 use crate::guard::{Reason, pattern::Pattern};
