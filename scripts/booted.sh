@@ -148,7 +148,7 @@ case ${1:-} in
 -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit ;;
 --) shift ;;
 esac
-(($#)) || die "which command? See --help."
+(($#)) || misuse "which command"
 ((EUID == 0)) || die "this needs root: sudo $0 $*"
 
 base=$OSMODA_CACHE/booted/$(release)

@@ -173,33 +173,39 @@ def answered_by_operators_alone(bench, checks):
     checks.equal("nothing ran", lines(trace), 0)
 
 
+# Runs as an agent's command, and claims to be an operator's.
+ASKER = """
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+from agentctl import request
+status, said = request(sys.argv[2], "POST", f"/approval/{sys.argv[3]}/approve", role="operator")
+print(said)
+sys.exit(status != 200)
+"""
+
+
 def an_agents_command_is_an_agent(bench, checks):
     """agentd runs it under its own account, which is an operator's; the process is an agent all the same."""
-    trace = bench.trace()
-    target = bench.ask("shell_exec", needs_leave(trace))
     asker = os.path.join(bench.folder, "asker.py")
+    with open(asker, "w", encoding="utf-8") as file:
+        file.write(ASKER)
     library = os.path.dirname(os.path.abspath(request.__code__.co_filename))
     socket = os.path.join(bench.suite.folder, "run", "agentd.sock")
-    with open(asker, "w", encoding="utf-8") as file:
-        file.write(f"import sys; sys.path.insert(0, {library!r}); sys.dont_write_bytecode = True\n")
-        file.write("from agentctl import request\n")
-        file.write(f"status, said = request({socket!r}, 'POST', '/approval/{target}/approve', role='operator')\n")
-        file.write("print(said); sys.exit(status != 200)\n")
-    approve = f"{bench.program} --dir {bench.suite.folder} approve {target}"
+    agentctl = f"{bench.program} --dir {bench.suite.folder}"
     ways = [
-        ("directly", approve),
-        ("from a shell in a shell", f"sh -c 'sh -c \"{approve}\"'"),
-        ("in a session of its own", f"setsid --wait {approve}"),
-        ("orphaned", f"(setsid sh -c 'sleep 1; {approve}' &) ; sleep 4"),
-        ("with an environment of its own", f"env -i {approve}"),
-        ("past agentctl, with a claim to be an operator", f"{sys.executable} {asker}"),
-        (
-            "by the tool",
-            f'{bench.program} --dir {bench.suite.folder} call approval_approve --json \'{{"id": "{target}"}}\'',
-        ),
+        ("directly", f"{agentctl} approve @ID@"),
+        ("from a shell in a shell", f"sh -c 'sh -c \"{agentctl} approve @ID@\"'"),
+        ("in a session of its own", f"setsid --wait {agentctl} approve @ID@"),
+        ("orphaned", f"(setsid sh -c 'sleep 1; {agentctl} approve @ID@' &) ; sleep 4"),
+        ("with an environment of its own", f"env -i {agentctl} approve @ID@"),
+        ("past agentctl, with a claim to be an operator", f"{sys.executable} {asker} {library} {socket} @ID@"),
+        ("by the tool", f'{agentctl} call approval_approve --json \'{{"id": "@ID@"}}\''),
     ]
     for name, command in ways:
-        act = {"command": command}
+        trace = bench.trace()
+        target = bench.ask("shell_exec", needs_leave(trace))
+        act = {"command": command.replace("@ID@", target)}
         try:
             done = bench.suite.agent("shell_exec", act)
         except Refused as refused:
@@ -214,7 +220,7 @@ def an_agents_command_is_an_agent(bench, checks):
             why = any(word in said for word in ("approval_self", "asked", "role"))
             checks.check(f"{name}: and says why", why, said)
         checks.equal(f"{name}: the approval still waits", bench.status_of(target), "pending")
-    checks.equal("nothing ran", lines(trace), 0)
+        checks.equal(f"{name}: nothing ran", lines(trace), 0)
 
 
 def denied(bench, checks):

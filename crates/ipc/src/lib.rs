@@ -15,6 +15,7 @@ mod record;
 mod request_id;
 mod routes;
 mod server;
+mod visible;
 
 pub use call::Call;
 pub use caller::{
@@ -31,3 +32,4 @@ pub use record::{Act, Gate, LONGEST_RECORDED_STRING, Leave, NewEvent, Recorder};
 pub use request_id::{BadRequestId, REQUEST_ID_HEADER, RequestId};
 pub use routes::{AsyncHandler, Routes};
 pub use server::{BadRoute, Limits, Server};
+pub use visible::visible;

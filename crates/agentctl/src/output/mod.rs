@@ -3,7 +3,6 @@
 pub(crate) mod describe;
 mod table;
 pub(crate) mod units;
-mod visible;
 
 use std::{
     env,
@@ -14,10 +13,9 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use serde_json::Value;
 
-pub(crate) use self::{
-    table::{Cell, Table},
-    visible::visible,
-};
+pub(crate) use osmoda_ipc::visible;
+
+pub(crate) use self::table::{Cell, Table};
 use crate::failure::Failure;
 
 /// Good news.

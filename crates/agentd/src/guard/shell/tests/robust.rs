@@ -1,0 +1,3 @@
+//! What must hold for any text.
+
+use super::Machine;
