@@ -8,7 +8,7 @@ mod outbox;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use osmoda_api::agentd::{ApprovalClaim, Claim, LedgerAppend};
+use osmoda_api::agentd::{Approval, ApprovalCheck, ApprovalClaim, ApprovalId, Claim, LedgerAppend};
 use osmoda_ipc::{Act, Call, CallError, Client, Fault, Gate, Leave, NewEvent, Recorder, chain, daemon::Dirs};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -81,6 +81,11 @@ impl Steward {
         Ok(Leave { approval_id: claimed.approval_id })
     }
 
+    /// How an approval stands.
+    pub async fn approval(&self, id: &str) -> Result<Approval, Fault> {
+        patiently(self.agentd.call::<ApprovalCheck>(&ApprovalId { id: id.to_owned() })).await
+    }
+
     /// Writes to the ledger now, behind everything that waits; 503 `ledger_unavailable` where that can't be.
     pub async fn append_now(&self, event: &NewEvent) -> Result<i64, Fault> {
         if self.outbox.waiting() > 0 {
@@ -141,8 +146,11 @@ impl Recorder for Steward {
 /// The call's answer within a bounded time; an agentd that is away, hangs or breaks off is one fault.
 async fn patiently<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, Fault> {
     let away = |private: String| {
-        Fault::unavailable("ledger_unavailable", "agentd can't be asked now, and nothing is done without leave and record; see agentctl status")
-            .with_private(private)
+        Fault::unavailable(
+            "ledger_unavailable",
+            "agentd can't be asked now, and nothing is done without leave and record; see agentctl status",
+        )
+        .with_private(private)
     };
     match tokio::time::timeout(PATIENCE, call).await {
         Ok(Ok(answer)) => Ok(answer),

@@ -34,8 +34,13 @@ impl From<OutboxError> for Fault {
     fn from(error: OutboxError) -> Self {
         let private = chain(&error);
         match error {
-            OutboxError::Database(_) => Self::unavailable("outbox_unavailable", "an event can be written neither to the ledger nor to the outbox; check the disk of the state folder"),
-            OutboxError::Full => Self::unavailable("outbox_full", "too many events wait for agentd; start it, see agentctl status"),
+            OutboxError::Database(_) => Self::unavailable(
+                "outbox_unavailable",
+                "an event can be written neither to the ledger nor to the outbox; check the disk of the state folder",
+            ),
+            OutboxError::Full => {
+                Self::unavailable("outbox_full", "too many events wait for agentd; start it, see agentctl status")
+            }
         }
         .with_private(private)
     }

@@ -42,7 +42,11 @@ pub struct Signature {
 
 endpoint! {
     /// A signed transfer of the chain's own coin, within the policy. You broadcast it.
-    WalletSend = Post "/wallet/send" as "wallet_send", Destructive, WalletSendRequest => Sent
+    WalletSend = Post "/wallet/send" as "wallet_send", Destructive, WalletSendRequest => Sent, {
+        fn receipt(answer: &Sent) -> Value {
+            json!({ "tx_hash": answer.tx_hash, "to": answer.to, "amount": answer.amount, "policy": answer.policy })
+        }
+    }
 }
 
 /// A transfer of the chain's own coin.

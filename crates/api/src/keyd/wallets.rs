@@ -3,6 +3,7 @@
 use osmoda_ipc::Nothing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::{endpoint, osmoda_api_about};
 
@@ -29,7 +30,11 @@ impl Chain {
 
 endpoint! {
     /// Make a new key inside keyd. It never leaves; the answer is its address.
-    WalletCreate = Post "/wallet/create" as "wallet_create", Destructive, WalletCreateRequest => Wallet
+    WalletCreate = Post "/wallet/create" as "wallet_create", Destructive, WalletCreateRequest => Wallet, {
+        fn receipt(answer: &Wallet) -> Value {
+            json!({ "id": answer.id, "address": answer.address })
+        }
+    }
 }
 
 /// A new wallet.
