@@ -10,6 +10,8 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly PACKAGES=systemd,systemd-sysv,dbus,udev,iproute2,procps,bubblewrap,nftables
 readonly BOOT_SECONDS=60 STOP_SECONDS=20
+# What a machine of its own may do and a guest of this kernel may not: devices, modules, the clock.
+readonly FORGONE=--bounding-set=-mknod,-sys_module,-sys_rawio,-sys_time,-syslog,-mac_admin,-mac_override
 
 # The host's own release, so that what was built here runs there.
 release() {
@@ -44,7 +46,7 @@ make_root() {
 hold() {
     local run=$1 group own
     mkdir "$run/root" "$run/build" "$run/tree" "$run/cgroup"
-    mount --bind "$2" "$run/root"
+    mount --bind "$2" "$run/root" && mount -o remount,bind,ro "$run/root"
     mount --bind "$3" "$run/build"
     mount --bind "$OSMODA_ROOT" "$run/tree"
     mount -t cgroup2 cgroup2 "$run/cgroup" || die "control groups (version 2) can't be mounted here"
@@ -73,29 +75,37 @@ boot() {
     mount --bind "$run/build" opt/osmoda-test && mount -o remount,bind,ro opt/osmoda-test
     mount --bind "$run/tree" opt/osmoda-tree && mount -o remount,bind,ro opt/osmoda-tree
     mount -t proc -o nosuid,nodev,noexec proc proc
-    mount -t sysfs -o nosuid,nodev,noexec sysfs sys
+    # The kernel is the host's: its settings can be read there, and nothing of it changed.
+    for device in sys sysrq-trigger irq bus; do
+        [[ -e proc/$device ]] || continue
+        mount --bind "proc/$device" "proc/$device" && mount -o remount,bind,ro,nosuid,nodev,noexec "proc/$device"
+    done
+    mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
     mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
-    mount -t tmpfs -o nosuid,nodev,mode=755 run run
-    mount -t tmpfs -o nosuid,nodev,mode=1777 tmp tmp
-    mount -t tmpfs -o nosuid,mode=755 dev dev
+    mount -t tmpfs -o nosuid,nodev,mode=755,size=256m run run
+    mount -t tmpfs -o nosuid,nodev,mode=1777,size=1g tmp tmp
+    mount -t tmpfs -o nosuid,mode=755,size=16m dev dev
     mkdir dev/pts dev/shm
     mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
-    mount -t tmpfs -o nosuid,nodev,mode=1777 shm dev/shm
+    mount -t tmpfs -o nosuid,nodev,mode=1777,size=256m shm dev/shm
     ln -s pts/ptmx dev/ptmx
     ln -s /proc/self/fd dev/fd
-    for device in null zero full random urandom tty; do
-        : >"dev/$device"
-        mount --bind "/dev/$device" "dev/$device"
-    done
+    # Own nodes, so that nothing done to them is done to the host's.
+    mknod -m 666 dev/null c 1 3
+    mknod -m 666 dev/zero c 1 5
+    mknod -m 666 dev/full c 1 7
+    mknod -m 666 dev/random c 1 8
+    mknod -m 666 dev/urandom c 1 9
+    mknod -m 666 dev/tty c 5 0
     ip link set lo up 2>/dev/null || chroot . ip link set lo up
     pivot_root . .old
     umount -l /.old
-    exec env -i container=osmoda-test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    exec setpriv "$FORGONE" env -i container=osmoda-test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         /lib/systemd/systemd --log-target=journal --show-status=0 </dev/null >/dev/null 2>&1
 }
 
 inside() {
-    nsenter -t "$init" -a env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    nsenter -t "$init" -a setpriv "$FORGONE" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
         TERM="${TERM:-dumb}" SYSTEMD_PAGER='' "$@"
 }
 
@@ -138,7 +148,7 @@ case ${1:-} in
 -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit ;;
 --) shift ;;
 esac
-(($#)) || die "which command? See --help."
+(($#)) || misuse "which command"
 ((EUID == 0)) || die "this needs root: sudo $0 $*"
 
 base=$OSMODA_CACHE/booted/$(release)

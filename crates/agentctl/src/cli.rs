@@ -1,8 +1,8 @@
 //! The command line's grammar.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use osmoda_ipc::daemon::SUITE;
 
 use crate::commands;
@@ -14,7 +14,7 @@ use crate::commands;
 #[derive(Debug, Parser)]
 #[command(name = "agentctl", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// The folder of a suite that was started with `agentctl up`.
+    /// The suite in this folder: sockets in DIR/run, state in DIR/state.
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
     /// No colour (so does NO_COLOR, and output that is no terminal).
@@ -25,6 +25,16 @@ pub(crate) struct Cli {
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// What this program was told; ends it where that makes no sense, or asks for help.
+    pub(crate) fn from_command_line() -> Self {
+        // A wrong command line is reported before its flags are known.
+        let plain = env::args_os().any(|argument| argument == "--no-color");
+        let command = Self::command().color(if plain { ColorChoice::Never } else { ColorChoice::Auto });
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
 }
 
 // A command's arguments are built when it is the one: start-up time is part of the product.
@@ -84,7 +94,7 @@ impl Command {
     }
 }
 
-/// How a result is shown.
+// How a result is shown. A doc comment here would take the place of every command's own.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Format {
     /// JSON for programs instead of text for people.
@@ -102,7 +112,7 @@ pub(crate) fn daemon_name(text: &str) -> Result<&'static str, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, error::ErrorKind};
+    use clap::error::ErrorKind;
 
     use super::*;
 
@@ -111,6 +121,18 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         command.debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_line_of_its_own() {
+        let mut command = Cli::command();
+        command.build();
+        let mut lines: Vec<String> =
+            command.get_subcommands().map(|command| command.get_about().unwrap().to_string()).collect();
+        let all = lines.len();
+        lines.sort();
+        lines.dedup();
+        assert_eq!((lines.len(), all), (all, 16), "{lines:?}");
     }
 
     #[test]

@@ -38,11 +38,12 @@ async fn every_wrong_request_is_answered_by_the_envelope() {
         ("no JSON", post("/echo", "{text"), 400, "invalid_json"),
         ("JSON that ends early", post("/echo", "{\"text\":\"a"), 400, "invalid_json"),
         ("not an object", post("/echo", "[]"), 400, "invalid_request"),
+        ("fields in a list", post("/echo", "[\"a\"]"), 400, "invalid_request"),
         ("wrong type", post("/echo", "{\"text\":1}"), 400, "invalid_request"),
         ("unknown field", post("/echo", "{\"text\":\"a\",\"txet\":1}"), 400, "invalid_request"),
         ("missing field", post("/echo", "{}"), 400, "invalid_request"),
         ("field twice", post("/echo", "{\"text\":\"a\",\"text\":\"b\"}"), 400, "invalid_request"),
-        ("too deep", post("/echo", &deep), 400, "invalid_request"),
+        ("too deep", post("/echo", &deep), 400, "invalid_json"),
         ("body and query", post("/echo?text=a", "{}"), 400, "invalid_request"),
         ("wrong type in the query", get("/part/a?count=many"), 400, "invalid_request"),
         ("unknown query field", get("/part/a?cuont=1"), 400, "invalid_request"),
@@ -95,7 +96,9 @@ async fn every_wrong_request_is_answered_by_the_envelope() {
         ),
     ];
     for (what, request, status, code) in cases {
-        let (got, envelope) = parse(&daemon.raw(&request).await);
+        let answer = daemon.raw(&request).await;
+        assert!(!answer.is_empty(), "{what}: closed without a word");
+        let (got, envelope) = parse(&answer);
         assert_eq!((got, envelope["code"].as_str()), (status, Some(code)), "{what}: {envelope}");
         assert_eq!(envelope["error"], envelope["code"], "{what}");
         assert!(envelope["request_id"].as_str().is_some_and(|id| id.starts_with("req_")), "{what}: {envelope}");

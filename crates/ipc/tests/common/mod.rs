@@ -1,6 +1,13 @@
 //! A small daemon of the test's own, served over a real socket in a temporary folder.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part, and stops at what it did not expect")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each test uses a part, and stops at what it did not expect"
+)]
 
 use std::{
     path::PathBuf,
