@@ -6,7 +6,9 @@ mod instance;
 mod log;
 mod socket;
 
-use std::{fmt::Display, future::Future, marker::PhantomData, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fmt::Display, future::Future, marker::PhantomData, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use clap::Parser;
 use serde::de::DeserializeOwned;
@@ -44,6 +46,8 @@ pub struct Start<C> {
     pub config: C,
     /// Where the suite's sockets and state are.
     pub dirs: Dirs,
+    /// Where the configuration was looked for.
+    pub config_file: PathBuf,
     /// Cancelled when the daemon is to stop.
     pub stop: CancellationToken,
 }
@@ -64,13 +68,13 @@ pub struct Ready<S, C> {
 struct Flags {
     /// The configuration file.
     #[arg(long, env = "OSMODA_CONFIG", value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
+    config: Option<PathBuf>,
     /// The folder of the sockets.
     #[arg(long, env = "OSMODA_RUN_DIR", value_name = "DIR")]
-    run_dir: Option<std::path::PathBuf>,
+    run_dir: Option<PathBuf>,
     /// The folder of the state.
     #[arg(long, env = "OSMODA_STATE_DIR", value_name = "DIR")]
-    state_dir: Option<std::path::PathBuf>,
+    state_dir: Option<PathBuf>,
     /// One setting of this daemon's table, such as `shell.per_minute=10`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -140,7 +144,9 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         let stop = CancellationToken::new();
         let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
         let ready =
-            start(Start { config, dirs: dirs.clone(), stop: stop.clone() }).await.map_err(|error| error.to_string())?;
+            start(Start { config, dirs: dirs.clone(), config_file: settings.file().to_owned(), stop: stop.clone() })
+                .await
+                .map_err(|error| error.to_string())?;
         let server = Server::new(ready.routes, accounts.clone(), ready.metrics, Limits::default())
             .map_err(|error| error.to_string())?;
         let listener = socket::listen(&dirs.socket(name)).map_err(|error| error.to_string())?;

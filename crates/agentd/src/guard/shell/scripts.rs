@@ -50,7 +50,7 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         return match text.known().filter(|_| !text.many) {
             Some(text) => Flow::both(state, judge.in_shell(text, dialects, &inner)),
             None => {
-                judge.ask("hidden_command", format!("what {} -c runs can't be said before it runs", name));
+                judge.ask("hidden_command", format!("what {name} -c runs can't be said before it runs"));
                 Flow::plain(state)
             }
         };
@@ -64,12 +64,11 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
             let rest = operands.map(|_| parsed.operands.as_slice()).unwrap_or_default();
             let text = if state.fresh { judge.text_of(&state.stdin.clone()) } else { None };
             let inner = State { stdin: Stream::Unknown, ..inner_state(&state, rest, parsed.has("e")) };
+            // Also where it is plain to see: a text for a shell's standard input has no reason but to hide.
+            judge.ask("piped_into_shell", format!("{name} runs what it reads from its standard input"));
             match text {
                 Some(text) => Flow::both(state, judge.in_shell(&text, dialects, &inner)),
-                None => {
-                    judge.ask("piped_into_shell", format!("what is read by {} can't be said before it runs", name));
-                    Flow::plain(state)
-                }
+                None => Flow::plain(state),
             }
         }
     }

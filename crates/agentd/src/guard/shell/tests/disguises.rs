@@ -188,6 +188,8 @@ pub(super) const CASES: &[(&str, &str)] = &[
     ("printf 'r%s -rf /' m | sh", "piped_into_shell"),
     ("echo 'rm -rf /' | cat | sh", ""),
     ("cat x | sh", ""),
+    ("echo 'ls' | sh", "piped_into_shell"),
+    ("sh <<'EOF'\necho hi\nEOF", "piped_into_shell"),
     ("sh < /tmp/does-not-exist", "piped_into_shell"),
     ("sh <<EOF\nrm -rf /\nEOF", ""),
     ("sh <<'EOF'\nrm -rf /\nEOF", ""),
