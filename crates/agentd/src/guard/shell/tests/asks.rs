@@ -54,3 +54,24 @@ fn texts_too_long_or_too_deep_ask() {
     assert!(machine.judge(&"(".repeat(60_000)).asks());
     assert!(machine.judge(&"for i in 1 2 3 4 5 6 7 8; do ".repeat(8)).asks());
 }
+
+#[test]
+fn the_configuration_says_which_programs_ask_and_which_do_not() {
+    let mut machine = Machine::new();
+    machine.config.always_ask = vec!["curl".into(), "cd".into()];
+    machine.config.ordinary_programs = vec!["frobnicate".into(), "make".into(), "curl".into()];
+    for (command, code) in [
+        ("curl http://x", "always_asks"),
+        ("/usr/bin/curl http://x", "always_asks"),
+        ("cd /tmp", "always_asks"),
+        ("timeout 5 curl http://x", "always_asks"),
+        ("frobnicate --all", ""),
+        ("make install", ""),
+        ("make > /etc/passwd", "guarded_path"),
+        ("make $(reboot)", "reboot"),
+        ("/tmp/make", "unknown_program"),
+    ] {
+        let verdict = machine.judge(command);
+        assert_eq!(verdict.reasons().first().map_or("", |reason| reason.code), code, "{command}");
+    }
+}
