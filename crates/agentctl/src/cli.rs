@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Down(Format),
     /// Which daemons are up.
     Status(Format),
+    /// Whether machine and suite are as they should be, and what to do where not.
+    Doctor(Format),
     /// How the machine is: CPU, memory, disk, load.
     Health(Format),
     /// What happened: the newest events of the ledger.
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Mcp(commands::mcp::Mcp),
     /// A completion script for your shell.
     Completions(commands::completions::Completions),
+    /// Write the manual pages into a folder.
+    ManPages(commands::man_pages::ManPages),
 }
 
 impl Command {
@@ -80,6 +84,7 @@ impl Command {
             Self::Up(up) => up.format.json,
             Self::Down(format)
             | Self::Status(format)
+            | Self::Doctor(format)
             | Self::Health(format)
             | Self::Approvals(format)
             | Self::Tools(format) => format.json,
@@ -89,7 +94,7 @@ impl Command {
             Self::Trace(act) => act.format.json,
             Self::Approve(question) | Self::Deny(question) => question.format.json,
             Self::Call(_) => true,
-            Self::Mcp(_) | Self::Completions(_) => false,
+            Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }
     }
 }
@@ -132,7 +137,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 16), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 18), "{lines:?}");
     }
 
     #[test]

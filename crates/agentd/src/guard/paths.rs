@@ -93,7 +93,9 @@ impl GuardedPaths {
         let groups = |groups: &'static [super::rules::Group]| -> Vec<Rule> {
             groups
                 .iter()
-                .flat_map(|group| group.paths.iter().flat_map(|path| expand(path, group.code, group.what)))
+                .flat_map(|group| {
+                    group.paths.split_ascii_whitespace().flat_map(|path| expand(path, group.code, group.what))
+                })
                 .collect()
         };
         let literal = |paths: &[PathBuf], code, what| -> Vec<Rule> {
@@ -113,8 +115,7 @@ impl GuardedPaths {
         writing.extend(literal(&config.guarded_paths, "guarded_path", "named in the configuration"));
         writing.extend(literal(&program_folders(), "guarded_path", "the machine's programs"));
         writing.extend(secrets.into_iter().chain(state).chain(own_files).chain(run.iter().cloned()));
-        let secret_too = reading.iter().filter(|rule| rule.code == "secret_read").cloned();
-        writing.extend(secret_too.map(|rule| Rule { code: "guarded_path", ..rule }));
+        writing.extend(reading.iter().filter(|rule| rule.code == "secret_read").cloned());
         let kept = KEPT.iter().map(|path| Rule::new(path, "system_folder", "a folder of the system")).collect();
         let writable = literal(&config.writable_paths, "", "");
         Self { writing, reading, kept, writable, run, run_folder: own.run.clone() }
@@ -162,7 +163,7 @@ impl GuardedPaths {
             let rules = self
                 .writing
                 .iter()
-                .filter(|rule| !(excepted && rule.code == "guarded_path") && !is_shared_memory(rule, view));
+                .filter(|rule| !(is_shared_memory(rule, view) || excepted && rule.code == "guarded_path"));
             let rule =
                 rules.into_iter().find(|rule| rule.holds(&view.names) || (view.deep && rule.is_below(&view.names)));
             rule.map(|rule| refused(rule, pattern))

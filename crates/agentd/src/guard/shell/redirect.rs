@@ -174,7 +174,7 @@ impl Judge<'_> {
 
     /// Asks where writing to the argument needs leave.
     pub(super) fn writes(&mut self, value: &Value, state: &State) {
-        self.touches(value, state, |paths, pattern| paths.write(pattern));
+        self.touches(value, state, super::super::paths::GuardedPaths::write);
     }
 
     /// Asks where writing anything below the argument needs leave.
@@ -184,7 +184,7 @@ impl Judge<'_> {
 
     /// Asks where removing the argument with all that is in it, or changing all of it, needs leave.
     pub(super) fn removes(&mut self, value: &Value, state: &State) {
-        self.touches(value, state, |paths, pattern| paths.remove(pattern));
+        self.touches(value, state, super::super::paths::GuardedPaths::remove);
     }
 
     fn touches(

@@ -24,7 +24,7 @@ impl Judge<'_> {
                     collect_names(&self.quiet_pieces(&word.value), &mut names);
                 }
                 CommandPrefixOrSuffixItem::IoRedirect(redirect) => {
-                    collect_names(&self.quiet_pieces(&redirect.to_string()), &mut names)
+                    collect_names(&self.quiet_pieces(&redirect.to_string()), &mut names);
                 }
                 CommandPrefixOrSuffixItem::ProcessSubstitution(..) => {}
             }
@@ -113,7 +113,12 @@ impl Judge<'_> {
                         }
                         (false, true, _) => value,
                     };
-                    self.checks_name(&name);
+                    // Before `read` it only says how the line is taken apart.
+                    let for_read =
+                        name == "IFS" && command.word_or_name.as_ref().is_some_and(|word| word.value == "read");
+                    if !for_read || state.functions.contains_key("read") {
+                        self.checks_name(&name);
+                    }
                     if command.word_or_name.is_none() {
                         state.set(&name, value.clone());
                     }
