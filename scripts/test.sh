@@ -42,7 +42,7 @@ cargo build --locked --workspace --bins
 if ((${#suites[@]} == 0)); then
     say "the crates' tests"
     status=0
-    limit 1800 cargo test --locked --workspace --no-fail-fast </dev/null 2>&1 | tee "$logs/cargo" || status=$?
+    limit 3000 cargo test --locked --workspace --no-fail-fast </dev/null 2>&1 | tee "$logs/cargo" || status=$?
     add "the crates' tests" "$status" "$(sum passed)" "$(sum failed)" "$(sum ignored)"
     suites=()
     for runner in tests/*/run.sh; do suites+=("$(basename "$(dirname "$runner")")"); done
