@@ -260,7 +260,7 @@ fn xargs(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         judge.ask("unknown_command", "which program xargs runs can't be said before it runs");
         return Flow::plain(call.state);
     }
-    let inner = State { stdin: Stream::Text(String::new()), fresh: false, ..call.state.clone() };
+    let inner = State { stdin: Stream::Text(String::new()), ..call.state.clone() };
     judge.dispatch(&words, inner, true);
     Flow::plain(call.state)
 }

@@ -18,14 +18,6 @@ const LARGEST_SCRIPT: u64 = 256 << 10;
 impl Judge<'_> {
     /// Judges a redirection and keeps what it puts on standard input. Says whether it takes standard output away.
     pub(super) fn redirect(&mut self, redirect: &IoRedirect, state: &mut State) -> bool {
-        let before = std::mem::take(&mut state.stdin);
-        state.stdin.clone_from(&before);
-        let takes_output = self.redirect_in(redirect, state);
-        state.fresh |= state.stdin != before;
-        takes_output
-    }
-
-    fn redirect_in(&mut self, redirect: &IoRedirect, state: &mut State) -> bool {
         match redirect {
             IoRedirect::File(fd, kind, target) => {
                 let reads = matches!(kind, IoFileRedirectKind::Read | IoFileRedirectKind::DuplicateInput);

@@ -33,8 +33,6 @@ pub(super) struct State {
     pub(super) arguments: Option<Vec<Value>>,
     /// What is read from standard input.
     pub(super) stdin: Stream,
-    /// Whether nothing can have read from it yet.
-    pub(super) fresh: bool,
     /// Whether it ends at the first failure.
     pub(super) errexit: bool,
     /// What runs at a signal or at the end.
@@ -76,7 +74,6 @@ impl State {
         if self.stdin != other.stdin {
             self.stdin = Stream::Unknown;
         }
-        self.fresh &= other.fresh;
         self.errexit &= other.errexit;
         self.traps.extend(other.traps.into_iter().filter(|text| !self.traps.contains(text)).collect::<Vec<_>>());
         self
