@@ -158,6 +158,10 @@ impl GuardedPaths {
         if is_device(pattern, DEVICES) {
             return None;
         }
+        if pattern.names.iter().any(falls_apart) {
+            let text = format!("{:?} would be another path where a listing of it is cut at its blanks", pattern.show());
+            return Some(Reason::new("odd_name", text));
+        }
         self.over_views(pattern, |view| {
             let excepted = self.writable.iter().any(|writable| writable.holds(&view.names));
             let rules = self
@@ -209,6 +213,15 @@ impl GuardedPaths {
             None => Some(Reason::new("unknown_target", format!("where {} leads can't be said", pattern.show()))),
         }
     }
+}
+
+/// Whether a folder of this name would make the paths below it look like others: `a /etc/shadow`, `a etc/shadow`.
+fn falls_apart(name: &Name) -> bool {
+    let Name::Known(name) = name else { return false };
+    let last = name.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let blank = last.len() < name.len();
+    let begins_a_secret = ["etc", "root", "home", "proc", "var", "run", "dev", "sys"].contains(&last);
+    name.contains(char::is_control) || (blank && (last.is_empty() || begins_a_secret))
 }
 
 fn refused(rule: &Rule, pattern: &Pattern) -> Reason {

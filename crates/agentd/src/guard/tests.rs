@@ -102,7 +102,7 @@ fn what_is_guarded_for_writing() {
         ("/srv/app/config.toml", ""),
         ("/etc/nginx/nginx.conf", ""),
         ("/etc/hostname", ""),
-        ("/etc/passwords.d/x", "guarded_path"),
+        ("/etc/passwords.d/x", ""),
         ("/opt/app/x", ""),
         ("/var/www/index.html", ""),
         ("/var/log/app.log", ""),

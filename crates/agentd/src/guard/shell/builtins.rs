@@ -84,6 +84,9 @@ impl Judge<'_> {
             "unset" => {
                 for argument in arguments.iter().filter(|argument| !argument.may_be_option()) {
                     match argument.known() {
+                        Some(name) if name.contains('[') => {
+                            self.ask("hidden_command", "a command may stand in an array's index");
+                        }
                         Some(name) => {
                             self.checks_name(name);
                             state.set(name, Value::default());
@@ -216,6 +219,13 @@ impl Judge<'_> {
                 {
                     self.ask("history", "the record of what was done is changed");
                 }
+                Flow::plain(state)
+            }
+            "wait"
+                if arguments.iter().any(|argument| argument.known().is_none_or(|text| text.starts_with("-p")))
+                    && arguments.len() > 1 =>
+            {
+                self.ask("environment", "wait sets a variable");
                 Flow::plain(state)
             }
             "printf" | "test" | "[" => self.says(name, arguments, state),

@@ -1,6 +1,6 @@
 //! Tests and arithmetic: bash runs commands that stand in an index.
 
-use brush_parser::ast::ExtendedTestExpr;
+use brush_parser::ast::{BinaryPredicate, ExtendedTestExpr, UnaryPredicate};
 
 use super::{
     scan,
@@ -17,23 +17,21 @@ impl Judge<'_> {
                 self.extended_test(b, state);
             }
             ExtendedTestExpr::Not(inner) | ExtendedTestExpr::Parenthesized(inner) => self.extended_test(inner, state),
-            ExtendedTestExpr::UnaryTest(_, word) => {
-                self.word_one(word, state);
+            ExtendedTestExpr::UnaryTest(predicate, word) => {
+                let value = self.word_one(word, state);
+                let names = matches!(predicate, UnaryPredicate::ShellVariableIsSetAndAssigned);
+                if names && value.known().is_none_or(|text| text.contains('[')) {
+                    self.ask("hidden_command", "a command may stand in an array's index");
+                }
             }
-            ExtendedTestExpr::BinaryTest(_, a, b) => {
-                for word in [a, b] {
-                    let value = self.word_one(word, state);
-                    if let Some(text) = value.known() {
-                        self.arithmetic_in_test(text);
+            ExtendedTestExpr::BinaryTest(predicate, a, b) => {
+                let (a, b) = (self.word_one(a, state), self.word_one(b, state));
+                if is_arithmetic(predicate) {
+                    for value in [a, b] {
+                        self.arithmetic_text(value.known().unwrap_or_default(), state);
                     }
                 }
             }
-        }
-    }
-
-    pub(super) fn arithmetic_in_test(&mut self, text: &str) {
-        if text.contains("[$(") || text.contains("[`") {
-            self.ask("hidden_command", "a command may stand in arithmetic");
         }
     }
 
@@ -54,4 +52,16 @@ impl Judge<'_> {
         }
         state
     }
+}
+
+fn is_arithmetic(predicate: &BinaryPredicate) -> bool {
+    matches!(
+        predicate,
+        BinaryPredicate::ArithmeticEqualTo
+            | BinaryPredicate::ArithmeticNotEqualTo
+            | BinaryPredicate::ArithmeticLessThan
+            | BinaryPredicate::ArithmeticLessThanOrEqualTo
+            | BinaryPredicate::ArithmeticGreaterThan
+            | BinaryPredicate::ArithmeticGreaterThanOrEqualTo
+    )
 }

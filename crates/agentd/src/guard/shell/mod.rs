@@ -93,7 +93,6 @@ fn judge_as(command: &str, scene: &Scene<'_>, dialects: &[Dialect]) -> Verdict {
             functions: Default::default(),
             arguments: Some(vec![]),
             stdin: Stream::Text(String::new()),
-            fresh: false,
             errexit: false,
             traps: vec![],
         };

@@ -91,7 +91,7 @@ fn curl(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         };
         match file_in(value, anywhere) {
             Some(file) => judge.reads(&file, state),
-            None if matches!(value.bits.first(), Some(Bit::Any | Bit::Listed)) && given.name != "H" => {
+            None if matches!(value.bits.first(), Some(Bit::Any | Bit::Listed(_))) && given.name != "H" => {
                 judge.ask("unknown_source", "what curl sends may be any file");
             }
             None => {}

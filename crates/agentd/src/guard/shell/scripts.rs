@@ -62,7 +62,7 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         }
         operands => {
             let rest = operands.map(|_| parsed.operands.as_slice()).unwrap_or_default();
-            let text = if state.fresh { judge.text_of(&state.stdin.clone()) } else { None };
+            let text = judge.text_of(&state.stdin.clone());
             let inner = State { stdin: Stream::Unknown, ..inner_state(&state, rest, parsed.has("e")) };
             // Also where it is plain to see: a text for a shell's standard input has no reason but to hide.
             judge.ask("piped_into_shell", format!("{name} runs what it reads from its standard input"));
@@ -80,7 +80,6 @@ fn inner_state(state: &State, arguments: &[Value], errexit: bool) -> State {
     inner.functions.clear();
     inner.traps.clear();
     inner.errexit = errexit;
-    inner.fresh = false;
     inner.arguments = if arguments.iter().any(|argument| argument.many) { None } else { Some(arguments.to_vec()) };
     // What is exported is there too; whether a variable is can't be told.
     for values in inner.variables.values_mut() {

@@ -145,7 +145,6 @@ impl Judge<'_> {
         };
         for state in [&mut flow.ok, &mut flow.fail].into_iter().flatten() {
             state.stdin = outer_stdin.clone();
-            state.fresh = false;
             // Before a special builtin they last.
             for (name, _) in assignments.iter().filter(|_| command.word_or_name.is_some()) {
                 state.set(name, Value::any());

@@ -4,7 +4,7 @@ use super::{
     names,
     options::{self, Style},
     state::{Flow, State},
-    value::{Bit, Stream, Value},
+    value::{Bit, Seen, Stream, Value},
     walk::Judge,
 };
 
@@ -25,8 +25,8 @@ impl Judge<'_> {
         for argument in arguments {
             if let Some(options) = argument.known().and_then(|text| text.strip_prefix(['-', '+'])) {
                 // A name that stands for another name, and the listing of functions, which is harmless.
-                if options.contains('n') && command != "export" {
-                    self.ask("environment", "a variable stands for another one");
+                if options.contains(['n', 'i']) && command != "export" {
+                    self.ask("environment", "a variable stands for another one, or for arithmetic");
                 }
                 continue;
             }
@@ -51,6 +51,9 @@ impl Judge<'_> {
                     {
                         self.checks_name(name);
                     }
+                    Some(name) if name.contains('[') => {
+                        self.ask("hidden_command", "a command may stand in an array's index");
+                    }
                     Some(name) if command == "local" => state.set(name, Value::default()),
                     Some(_) => {}
                     None => self.ask("environment", "which variable is set can't be said before it runs"),
@@ -70,7 +73,7 @@ impl Judge<'_> {
         let value = match (line, &state.stdin) {
             (Some(line), _) if names.len() == 1 => Value::text(line),
             (_, Stream::Plain) => Value::of(Bit::Plain),
-            (_, Stream::Listing) => Value::of(Bit::Listed),
+            (_, Stream::Listing(seen)) => Value::of(Bit::Listed(*seen)),
             (_, stream) => self.names_in(&stream.clone(), &state),
         };
         for name in &names {
@@ -96,7 +99,7 @@ impl Judge<'_> {
                 })
         });
         if harmless {
-            return Value::of(Bit::Listed);
+            return Value::of(Bit::Listed(Seen::Here));
         }
         self.relied_on.truncate(relied_on);
         Value::any()

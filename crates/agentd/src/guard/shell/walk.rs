@@ -174,7 +174,6 @@ impl<'a> Judge<'a> {
                 for command in several {
                     let mut inner = state.clone();
                     inner.stdin = out;
-                    inner.fresh = true;
                     out = self.command(command, inner).out;
                 }
                 self.parallel -= 1;
@@ -222,8 +221,7 @@ impl<'a> Judge<'a> {
         state: State,
     ) -> Flow {
         let stdin = state.stdin.clone();
-        let mut inner = self.redirected(redirects, &state).unwrap_or(state);
-        inner.fresh = false;
+        let inner = self.redirected(redirects, &state).unwrap_or(state);
         let restore = |state: Option<State>| state.map(|state| State { stdin: stdin.clone(), ..state });
         let flow = self.grouped(command, inner);
         let out = if redirects.is_some() { Stream::Unknown } else { flow.out };
