@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Approve(commands::approve::Question),
     /// Say no.
     Deny(commands::approve::Question),
+    /// A trouble, what was tried against it, and what else happened meanwhile.
+    Incident(commands::incident::IncidentArgs),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -78,6 +80,7 @@ impl Command {
             Self::VerifyLedger(source) => source.format.json,
             Self::Trace(act) => act.format.json,
             Self::Approve(question) | Self::Deny(question) => question.format.json,
+            Self::Incident(args) => args.format.json,
             Self::Call(_) => true,
             Self::Mcp(_) | Self::Completions(_) => false,
         }

@@ -19,6 +19,7 @@ use crate::{
     approvals::{Approvals, StoreError},
     config::Config,
     guard::{GuardedPaths, OwnPaths},
+    incidents::Incidents,
     recorder::LedgerRecorder,
     routes::routes,
     shell::{self, Pace},
@@ -30,6 +31,7 @@ pub struct Agentd {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) approvals: Arc<Approvals>,
+    pub(crate) incidents: Incidents,
     pub(crate) rules: RwLock<Arc<Rules>>,
     pub(crate) pace: Pace,
     pub(crate) sampler: Sampler,
@@ -65,6 +67,9 @@ pub enum NotStarted {
     /// The approvals.
     #[error("{}", chain(.0))]
     Approvals(#[from] StoreError),
+    /// The incidents.
+    #[error("the incidents' database can't be used: {0}")]
+    Incidents(rusqlite::Error),
     /// The children's keeper.
     #[error("agentd can't adopt the orphans of its commands: {0}")]
     Orphans(std::io::Error),
@@ -81,6 +86,7 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let approvals = Arc::new(Approvals::open(&folder.join("approvals.db"))?);
     let own = own_paths(&start.dirs);
     let agentd = Arc::new(Agentd {
+        incidents: Incidents::open(&folder.join("incidents.db")).map_err(NotStarted::Incidents)?,
         rules: RwLock::new(Arc::new(Rules::new(start.config, &own))),
         pace: Pace::default(),
         sampler: Sampler::start(start.stop.clone()),

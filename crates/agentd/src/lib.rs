@@ -3,10 +3,12 @@
 mod agentd;
 mod approvals;
 mod config;
+mod database;
 mod files;
 mod gate;
 pub mod guard;
 mod handlers;
+mod incidents;
 pub mod network;
 mod recorder;
 mod routes;

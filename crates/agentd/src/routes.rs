@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use osmoda_api::agentd::{
     ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny, ApprovalPending, ApprovalRequest,
-    DirectoryList, EventLog, FileRead, FileWrite, LedgerAppend, LedgerVerify, NetworkInfo, ReceiptList, ShellExec,
-    SystemDiscover, SystemHealth, SystemQuery,
+    DirectoryList, EventLog, FileRead, FileWrite, IncidentAddStep, IncidentClose, IncidentCreate, IncidentList,
+    IncidentShow, LedgerAppend, LedgerVerify, NetworkInfo, ReceiptList, ShellExec, SystemDiscover, SystemHealth,
+    SystemQuery,
 };
 use osmoda_ipc::Routes;
 
 use crate::{
     agentd::Agentd,
     gate::AgentdGate,
-    handlers::{approvals, files, ledger, network, shell, system},
+    handlers::{approvals, files, incidents, ledger, network, shell, system},
     recorder::LedgerRecorder,
 };
 
@@ -40,4 +41,9 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<ApprovalCheck>(approvals::check)
         .on::<ApprovalClaim>(approvals::claim)
         .on::<ApprovalChallenge>(approvals::challenge)
+        .on::<IncidentCreate>(incidents::create)
+        .on::<IncidentAddStep>(incidents::step)
+        .on::<IncidentList>(incidents::list)
+        .on::<IncidentShow>(incidents::show)
+        .on::<IncidentClose>(incidents::close)
 }

@@ -8,6 +8,7 @@ mod deny;
 mod down;
 pub(crate) mod events;
 mod health;
+pub(crate) mod incident;
 pub(crate) mod mcp;
 pub(crate) mod receipts;
 mod status;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Approvals(_) => approvals::run(context).await,
             Command::Approve(args) => approve::run(context, args).await,
             Command::Deny(args) => deny::run(context, args).await,
+            Command::Incident(args) => incident::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,

@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod files;
+pub(crate) mod incidents;
 pub(crate) mod ledger;
 pub(crate) mod network;
 pub(crate) mod shell;

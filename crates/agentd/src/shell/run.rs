@@ -126,12 +126,12 @@ pub(crate) async fn run(command: Command, ends: Ends) -> Result<ShellAnswer, She
             tokio::join!(
                 async {
                     if let Some(out) = out {
-                        stdout.listen(out).await
+                        stdout.listen(out).await;
                     }
                 },
                 async {
                     if let Some(err) = err {
-                        stderr.listen(err).await
+                        stderr.listen(err).await;
                     }
                 }
             );

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod files;
+mod incidents;
 mod ledger;
 mod network;
 mod shell;
@@ -9,7 +10,7 @@ mod system;
 
 use osmoda_ipc::EndpointInfo;
 
-pub use self::{approvals::*, files::*, ledger::*, network::*, shell::*, system::*};
+pub use self::{approvals::*, files::*, incidents::*, ledger::*, network::*, shell::*, system::*};
 
 /// What agentd serves, by subject.
 pub fn endpoints() -> Vec<EndpointInfo> {
@@ -33,5 +34,10 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<ApprovalCheck>(),
         EndpointInfo::of::<ApprovalClaim>(),
         EndpointInfo::of::<ApprovalChallenge>(),
+        EndpointInfo::of::<IncidentCreate>(),
+        EndpointInfo::of::<IncidentAddStep>(),
+        EndpointInfo::of::<IncidentList>(),
+        EndpointInfo::of::<IncidentShow>(),
+        EndpointInfo::of::<IncidentClose>(),
     ]
 }

@@ -17,6 +17,8 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::DirectoryList>("List a folder", FilesAndShell).always_loaded(),
         tool::<api::NetworkInfo>("Network state", ServicesAndNetwork),
         tool::<api::ReceiptList>("List receipts", IdentityAndReceipts),
+        tool::<api::IncidentCreate>("Open an incident", IdentityAndReceipts),
+        tool::<api::IncidentAddStep>("Note a step of an incident", IdentityAndReceipts),
         tool::<api::ApprovalRequest>("Ask for an approval", Approval),
         tool::<api::ApprovalPending>("List waiting approvals", Approval),
         tool::<api::ApprovalApprove>("Approve an act", Approval),
