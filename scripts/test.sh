@@ -25,7 +25,7 @@ add() {
     if (($2 != 0 && broken == 0)); then
         broken=1
         warn "$1 ended with status $2"
-    elif (($3 + broken == 0)); then
+    elif (($3 + broken + $5 == 0)); then
         broken=1
         warn "$1 ran no test"
     fi

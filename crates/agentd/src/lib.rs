@@ -9,6 +9,7 @@ mod gate;
 pub mod guard;
 mod handlers;
 mod incidents;
+mod journal;
 pub mod network;
 mod recorder;
 mod routes;

@@ -39,7 +39,7 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
     match toolset {
         Toolset::System => "the machine's health, tables of its state, what runs on it, and the ledger",
         Toolset::FilesAndShell => "read, write and list files, and run commands",
-        Toolset::ServicesAndNetwork => "interfaces, ports, resolvers and routes",
+        Toolset::ServicesAndNetwork => "systemd units and their journal; interfaces, ports, resolvers and routes",
         Toolset::IdentityAndReceipts => "who did what, with which approval and which result",
         Toolset::Approval => "ask the operator for leave, and see how it stands",
     }

@@ -9,6 +9,6 @@ mod tree;
 pub(crate) use self::{
     account::Account,
     pace::Pace,
-    run::{Command, DEFAULT_CWD, Ends, run},
-    tree::adopt_orphans,
+    run::{Command, DEFAULT_CWD, Ends, path, run},
+    tree::{Awaited, adopt_orphans},
 };

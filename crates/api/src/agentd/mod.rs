@@ -5,12 +5,13 @@ mod files;
 mod incidents;
 mod ledger;
 mod network;
+mod services;
 mod shell;
 mod system;
 
 use osmoda_ipc::EndpointInfo;
 
-pub use self::{approvals::*, files::*, incidents::*, ledger::*, network::*, shell::*, system::*};
+pub use self::{approvals::*, files::*, incidents::*, ledger::*, network::*, services::*, shell::*, system::*};
 
 /// What agentd serves, by subject.
 pub fn endpoints() -> Vec<EndpointInfo> {
@@ -34,6 +35,8 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<ApprovalCheck>(),
         EndpointInfo::of::<ApprovalClaim>(),
         EndpointInfo::of::<ApprovalChallenge>(),
+        EndpointInfo::of::<ServiceStatus>(),
+        EndpointInfo::of::<JournalLogs>(),
         EndpointInfo::of::<IncidentCreate>(),
         EndpointInfo::of::<IncidentAddStep>(),
         EndpointInfo::of::<IncidentList>(),

@@ -16,6 +16,8 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::FileWrite>("Write a file", FilesAndShell).always_loaded(),
         tool::<api::DirectoryList>("List a folder", FilesAndShell).always_loaded(),
         tool::<api::NetworkInfo>("Network state", ServicesAndNetwork),
+        tool::<api::ServiceStatus>("Look at a service", ServicesAndNetwork),
+        tool::<api::JournalLogs>("Read a service's journal", ServicesAndNetwork),
         tool::<api::ReceiptList>("List receipts", IdentityAndReceipts),
         tool::<api::IncidentCreate>("Open an incident", IdentityAndReceipts),
         tool::<api::IncidentAddStep>("Note a step of an incident", IdentityAndReceipts),
