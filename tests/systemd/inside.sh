@@ -90,4 +90,44 @@ without_bus() {
 check "without the bus it says so, and the rest works" without_bus
 systemctl start dbus.socket
 check "the bus is met again" call service_status '{"unit":"fails"}' '"active":"failed"'
+
+# The safety tools, with agentd and without it, while a daemon is deaf.
+systemctl start osmoda-deaf
+check "safety status tells the suite's units" call safety_status '{}' '"generation":null' '"name":"voice","pid":[0-9]+,"state":"active","unit":"osmoda-voice.service"' '"name":"agentd"'
+check "a system without generations can't be rolled back" call safety_rollback '{}' '"code":"no_generation"'
+agentds_pid() { systemctl show -P MainPID osmoda-agentd; }
+before=$(agentds_pid)
+check "a panic stops everything but agentd, also what is deaf" call safety_panic '{}' '"kept":\["agentd"\]' '"stopped":\["osmoda-deaf.service","voice"\]'
+check "the daemons are stopped" is_state osmoda-voice inactive
+deaf_is_gone() { ! systemctl is-active --quiet osmoda-deaf; }
+check "the deaf one is gone" deaf_is_gone
+same_agentd() { [[ $(agentds_pid) == "$before" ]]; }
+check "agentd goes on" same_agentd
+check "the panic is remembered" call safety_status '{}' '"panicked_at":"20'
+check "an agent needs no approval to restart" limit 60 "$AGENTCTL" call safety_restart --as agent
+check "what was stopped runs again" is_state osmoda-voice active
+other_agentd() { is_state osmoda-agentd active && ! same_agentd; }
+check "agentd itself is restarted last" until_true 20 other_agentd
+check "it answers again" until_true 20 call system_health '{}' '"status":"ok"'
+check "the acts are in the ledger" call event_log '{"type":"safety_panic."}' 'safety_panic.intent' 'safety_panic.outcome'
+check "a restart that was cut off is none" call event_log '{"type":"safety_restart."}' '"ok":true'
+
+kill -STOP "$(agentds_pid)"
+alone() {
+    local said
+    said=$(limit 60 "$AGENTCTL" safety "$1" --json 2>&1) && grep -q "$2" <<<"$said" && grep -qE "the ledger could not be told|looked for itself" <<<"$said" || {
+        echo "$said"
+        return 1
+    }
+}
+check "with a hanging agentd agentctl looks for itself" alone status '"name":"voice"'
+check "with a hanging agentd agentctl panics by itself" alone panic '"stopped":\[[^]]*"voice"'
+check "the daemons are stopped then" is_state osmoda-voice inactive
+check "with a hanging agentd agentctl restarts by itself" alone restart '"restarted":\[[^]]*"voice"[^]]*"agentd"\]'
+check "then all of it runs again" is_state osmoda-voice active
+check "agentd too" until_true 20 call system_health '{}' '"status":"ok"'
+systemctl stop osmoda-agentd
+check "without agentd agentctl panics by itself" alone panic '"voice"'
+no_generation() { { "$AGENTCTL" safety rollback --json 2>&1 || true; } | grep -q '"code":"no_generation"'; }
+check "without agentd agentctl says that there is no generation" no_generation
 ((FAILED == 0))

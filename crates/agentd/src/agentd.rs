@@ -11,6 +11,7 @@ use osmoda_ipc::{
     daemon::{Dirs, Ready, Start},
 };
 use osmoda_ledger::{Ledger, OpenError, ReadError, Reader};
+use osmoda_safety::Safety;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -32,6 +33,7 @@ pub struct Agentd {
     pub(crate) reader: Arc<Reader>,
     pub(crate) approvals: Arc<Approvals>,
     pub(crate) incidents: Incidents,
+    pub(crate) safety: Safety,
     pub(crate) rules: RwLock<Arc<Rules>>,
     pub(crate) pace: Pace,
     pub(crate) sampler: Sampler,
@@ -87,6 +89,7 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let own = own_paths(&start.dirs);
     let agentd = Arc::new(Agentd {
         incidents: Incidents::open(&folder.join("incidents.db")).map_err(NotStarted::Incidents)?,
+        safety: Safety::new(start.dirs.clone(), &start.config.safety.profiles),
         rules: RwLock::new(Arc::new(Rules::new(start.config, &own))),
         pace: Pace::default(),
         sampler: Sampler::start(start.stop.clone()),

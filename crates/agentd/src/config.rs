@@ -1,5 +1,7 @@
 //! The table `[agentd]` of osmoda.toml.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::guard::GuardConfig;
@@ -12,6 +14,8 @@ pub struct Config {
     pub approvals: ApprovalConfig,
     /// `[agentd.guard]`
     pub guard: GuardConfig,
+    /// `[agentd.safety]`
+    pub safety: SafetyConfig,
     /// `[agentd.shell]`
     pub shell: ShellConfig,
 }
@@ -42,6 +46,20 @@ impl Default for ApprovalConfig {
             "wallet_send",
         ];
         Self { ttl_secs: 900, most_pending: 50, ask_for: ask_for.map(str::to_owned).to_vec() }
+    }
+}
+
+/// What an operator in a hurry needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SafetyConfig {
+    /// Where the system's generations are; takes effect at the next start.
+    pub profiles: PathBuf,
+}
+
+impl Default for SafetyConfig {
+    fn default() -> Self {
+        Self { profiles: osmoda_safety::PROFILES.into() }
     }
 }
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use osmoda_api::agentd::{
     ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny, ApprovalPending, ApprovalRequest,
     DirectoryList, EventLog, FileRead, FileWrite, IncidentAddStep, IncidentClose, IncidentCreate, IncidentList,
-    IncidentShow, JournalLogs, LedgerAppend, LedgerVerify, NetworkInfo, ReceiptList, ServiceStatus, ShellExec,
-    SystemDiscover, SystemHealth, SystemQuery,
+    IncidentShow, JournalLogs, LedgerAppend, LedgerVerify, NetworkInfo, ReceiptList, SafetyPanic, SafetyRestart,
+    SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth, SystemQuery,
 };
 use osmoda_ipc::Routes;
 
 use crate::{
     agentd::Agentd,
     gate::AgentdGate,
-    handlers::{approvals, files, incidents, ledger, network, services, shell, system},
+    handlers::{approvals, files, incidents, ledger, network, safety, services, shell, system},
     recorder::LedgerRecorder,
 };
 
@@ -43,6 +43,10 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<ApprovalChallenge>(approvals::challenge)
         .on::<ServiceStatus>(services::status)
         .on::<JournalLogs>(services::journal)
+        .on::<SafetyStatus>(safety::status)
+        .on::<SafetyRollback>(safety::rollback)
+        .on::<SafetyPanic>(safety::panic)
+        .on::<SafetyRestart>(safety::restart)
         .on::<IncidentCreate>(incidents::create)
         .on::<IncidentAddStep>(incidents::step)
         .on::<IncidentList>(incidents::list)

@@ -13,14 +13,22 @@ pub enum Toolset {
     ServicesAndNetwork,
     /// Who this machine is and what was done on it.
     IdentityAndReceipts,
+    /// What an operator in a hurry needs.
+    Safety,
     /// The operator's leave.
     Approval,
 }
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 5] =
-        [Self::System, Self::FilesAndShell, Self::ServicesAndNetwork, Self::IdentityAndReceipts, Self::Approval];
+    pub const ALL: [Self; 6] = [
+        Self::System,
+        Self::FilesAndShell,
+        Self::ServicesAndNetwork,
+        Self::IdentityAndReceipts,
+        Self::Safety,
+        Self::Approval,
+    ];
 
     /// The name by which it is chosen, such as `files-and-shell`.
     pub const fn as_str(self) -> &'static str {
@@ -29,6 +37,7 @@ impl Toolset {
             Self::FilesAndShell => "files-and-shell",
             Self::ServicesAndNetwork => "services-and-network",
             Self::IdentityAndReceipts => "identity-and-receipts",
+            Self::Safety => "safety",
             Self::Approval => "approval",
         }
     }
@@ -41,6 +50,7 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::FilesAndShell => "read, write and list files, and run commands",
         Toolset::ServicesAndNetwork => "systemd units and their journal; interfaces, ports, resolvers and routes",
         Toolset::IdentityAndReceipts => "who did what, with which approval and which result",
+        Toolset::Safety => "see how the suite stands, stop it, restart it, roll the system back; no approval needed",
         Toolset::Approval => "ask the operator for leave, and see how it stands",
     }
 }

@@ -8,7 +8,6 @@ use osmoda_api::agentd::{
 };
 
 use crate::{
-    cli::Format,
     context::Context,
     exit::Exit,
     failure::Failure,
@@ -24,8 +23,9 @@ const MOST_ENTRIES: usize = 100_000;
 pub(crate) struct IncidentArgs {
     #[command(subcommand)]
     action: Action,
-    #[command(flatten)]
-    pub(crate) format: Format,
+    /// JSON for programs instead of text for people.
+    #[arg(long = "json", id = "format_json", global = true)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,9 +72,9 @@ pub(crate) async fn run(context: &Context, args: IncidentArgs) -> Result<Exit, F
             let status = open.then_some(IncidentStatus::Open);
             let listed = context.agentd::<IncidentList>(&IncidentListRequest { status, limit: None }).await?;
             if context.output.is_json() {
-                context.output.json(&listed)?
+                context.output.json(&listed)?;
             } else {
-                context.output.table(&list(&listed))?
+                context.output.table(&list(&listed))?;
             }
         }
         Action::Show { id } => show(context, id).await?,

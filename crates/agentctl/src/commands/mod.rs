@@ -11,6 +11,7 @@ mod health;
 pub(crate) mod incident;
 pub(crate) mod mcp;
 pub(crate) mod receipts;
+pub(crate) mod safety;
 mod status;
 mod tools;
 pub(crate) mod trace;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Approve(args) => approve::run(context, args).await,
             Command::Deny(args) => deny::run(context, args).await,
             Command::Incident(args) => incident::run(context, args).await,
+            Command::Safety(args) => safety::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,

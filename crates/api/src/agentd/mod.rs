@@ -5,13 +5,16 @@ mod files;
 mod incidents;
 mod ledger;
 mod network;
+mod safety;
 mod services;
 mod shell;
 mod system;
 
 use osmoda_ipc::EndpointInfo;
 
-pub use self::{approvals::*, files::*, incidents::*, ledger::*, network::*, services::*, shell::*, system::*};
+pub use self::{
+    approvals::*, files::*, incidents::*, ledger::*, network::*, safety::*, services::*, shell::*, system::*,
+};
 
 /// What agentd serves, by subject.
 pub fn endpoints() -> Vec<EndpointInfo> {
@@ -37,6 +40,10 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<ApprovalChallenge>(),
         EndpointInfo::of::<ServiceStatus>(),
         EndpointInfo::of::<JournalLogs>(),
+        EndpointInfo::of::<SafetyStatus>(),
+        EndpointInfo::of::<SafetyRollback>(),
+        EndpointInfo::of::<SafetyPanic>(),
+        EndpointInfo::of::<SafetyRestart>(),
         EndpointInfo::of::<IncidentCreate>(),
         EndpointInfo::of::<IncidentAddStep>(),
         EndpointInfo::of::<IncidentList>(),
