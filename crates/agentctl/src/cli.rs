@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Incident(commands::incident::IncidentArgs),
     /// What you need in a hurry: how the suite stands, stop it, restart it, roll the system back.
     Safety(commands::safety::SafetyArgs),
+    /// Copies of the suite's state: take, list, restore.
+    Backup(commands::backup::BackupArgs),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -84,6 +86,7 @@ impl Command {
             Self::Approve(question) | Self::Deny(question) => question.format.json,
             Self::Incident(args) => args.json,
             Self::Safety(args) => args.json,
+            Self::Backup(args) => args.json,
             Self::Call(_) => true,
             Self::Mcp(_) | Self::Completions(_) => false,
         }

@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use osmoda_backup::Shelf;
 use osmoda_ipc::{
     Metrics, NewEvent, chain,
     daemon::{Dirs, Ready, Start},
@@ -34,6 +35,7 @@ pub struct Agentd {
     pub(crate) approvals: Arc<Approvals>,
     pub(crate) incidents: Incidents,
     pub(crate) safety: Safety,
+    pub(crate) backups: Arc<Shelf>,
     pub(crate) rules: RwLock<Arc<Rules>>,
     pub(crate) pace: Pace,
     pub(crate) sampler: Sampler,
@@ -89,6 +91,7 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let own = own_paths(&start.dirs);
     let agentd = Arc::new(Agentd {
         incidents: Incidents::open(&folder.join("incidents.db")).map_err(NotStarted::Incidents)?,
+        backups: Arc::new(Shelf::new(start.dirs.state())),
         safety: Safety::new(start.dirs.clone(), &start.config.safety.profiles),
         rules: RwLock::new(Arc::new(Rules::new(start.config, &own))),
         pace: Pace::default(),

@@ -12,6 +12,8 @@ use crate::guard::GuardConfig;
 pub struct Config {
     /// `[agentd.approvals]`
     pub approvals: ApprovalConfig,
+    /// `[agentd.backups]`
+    pub backups: BackupConfig,
     /// `[agentd.guard]`
     pub guard: GuardConfig,
     /// `[agentd.safety]`
@@ -46,6 +48,26 @@ impl Default for ApprovalConfig {
             "wallet_send",
         ];
         Self { ttl_secs: 900, most_pending: 50, ask_for: ask_for.map(str::to_owned).to_vec() }
+    }
+}
+
+/// Backups of the suite's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupConfig {
+    /// Days until a backup is thrown away; the newest always stays.
+    pub keep_days: u32,
+    /// The age recipient (`age1...`) whose identity alone opens a backup; without one, they are not encrypted.
+    pub recipient: Option<String>,
+    /// A program with its arguments that carries each backup away; the archive's path is added as the last one.
+    pub hook: Vec<String>,
+    /// Seconds that it may take.
+    pub hook_timeout_secs: u32,
+}
+
+impl Default for BackupConfig {
+    fn default() -> Self {
+        Self { keep_days: 7, recipient: None, hook: Vec::new(), hook_timeout_secs: 600 }
     }
 }
 

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use osmoda_api::agentd::{
     ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny, ApprovalPending, ApprovalRequest,
-    DirectoryList, EventLog, FileRead, FileWrite, IncidentAddStep, IncidentClose, IncidentCreate, IncidentList,
-    IncidentShow, JournalLogs, LedgerAppend, LedgerVerify, NetworkInfo, ReceiptList, SafetyPanic, SafetyRestart,
-    SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth, SystemQuery,
+    BackupCreate, BackupList, DirectoryList, EventLog, FileRead, FileWrite, IncidentAddStep, IncidentClose,
+    IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend, LedgerVerify, NetworkInfo, ReceiptList,
+    SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth,
+    SystemQuery,
 };
 use osmoda_ipc::Routes;
 
 use crate::{
     agentd::Agentd,
     gate::AgentdGate,
-    handlers::{approvals, files, incidents, ledger, network, safety, services, shell, system},
+    handlers::{approvals, backups, files, incidents, ledger, network, safety, services, shell, system},
     recorder::LedgerRecorder,
 };
 
@@ -47,6 +48,8 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<SafetyRollback>(safety::rollback)
         .on::<SafetyPanic>(safety::panic)
         .on::<SafetyRestart>(safety::restart)
+        .on::<BackupCreate>(backups::create)
+        .on::<BackupList>(backups::list)
         .on::<IncidentCreate>(incidents::create)
         .on::<IncidentAddStep>(incidents::step)
         .on::<IncidentList>(incidents::list)

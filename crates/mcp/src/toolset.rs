@@ -13,6 +13,8 @@ pub enum Toolset {
     ServicesAndNetwork,
     /// Who this machine is and what was done on it.
     IdentityAndReceipts,
+    /// Copies of the suite's state.
+    Backup,
     /// What an operator in a hurry needs.
     Safety,
     /// The operator's leave.
@@ -21,11 +23,12 @@ pub enum Toolset {
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::System,
         Self::FilesAndShell,
         Self::ServicesAndNetwork,
         Self::IdentityAndReceipts,
+        Self::Backup,
         Self::Safety,
         Self::Approval,
     ];
@@ -37,6 +40,7 @@ impl Toolset {
             Self::FilesAndShell => "files-and-shell",
             Self::ServicesAndNetwork => "services-and-network",
             Self::IdentityAndReceipts => "identity-and-receipts",
+            Self::Backup => "backup",
             Self::Safety => "safety",
             Self::Approval => "approval",
         }
@@ -50,6 +54,7 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::FilesAndShell => "read, write and list files, and run commands",
         Toolset::ServicesAndNetwork => "systemd units and their journal; interfaces, ports, resolvers and routes",
         Toolset::IdentityAndReceipts => "who did what, with which approval and which result",
+        Toolset::Backup => "take and list verified copies of the suite's state",
         Toolset::Safety => "see how the suite stands, stop it, restart it, roll the system back; no approval needed",
         Toolset::Approval => "ask the operator for leave, and see how it stands",
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod approve;
+pub(crate) mod backup;
 pub(crate) mod call;
 pub(crate) mod completions;
 mod deny;
@@ -40,6 +41,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Deny(args) => deny::run(context, args).await,
             Command::Incident(args) => incident::run(context, args).await,
             Command::Safety(args) => safety::run(context, args).await,
+            Command::Backup(args) => backup::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,

@@ -1,6 +1,7 @@
 //! Between the contract and the subjects: about ten lines each.
 
 pub(crate) mod approvals;
+pub(crate) mod backups;
 pub(crate) mod files;
 pub(crate) mod incidents;
 pub(crate) mod ledger;

@@ -1,6 +1,7 @@
 //! agentd: the system bridge, the ledger and the approvals.
 
 mod approvals;
+mod backups;
 mod files;
 mod incidents;
 mod ledger;
@@ -13,7 +14,8 @@ mod system;
 use osmoda_ipc::EndpointInfo;
 
 pub use self::{
-    approvals::*, files::*, incidents::*, ledger::*, network::*, safety::*, services::*, shell::*, system::*,
+    approvals::*, backups::*, files::*, incidents::*, ledger::*, network::*, safety::*, services::*, shell::*,
+    system::*,
 };
 
 /// What agentd serves, by subject.
@@ -44,6 +46,8 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<SafetyRollback>(),
         EndpointInfo::of::<SafetyPanic>(),
         EndpointInfo::of::<SafetyRestart>(),
+        EndpointInfo::of::<BackupCreate>(),
+        EndpointInfo::of::<BackupList>(),
         EndpointInfo::of::<IncidentCreate>(),
         EndpointInfo::of::<IncidentAddStep>(),
         EndpointInfo::of::<IncidentList>(),

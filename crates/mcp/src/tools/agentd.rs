@@ -3,7 +3,7 @@
 use osmoda_api::agentd as api;
 
 use super::{ToolInfo, row as tool};
-use crate::Toolset::{Approval, FilesAndShell, IdentityAndReceipts, Safety, ServicesAndNetwork, System};
+use crate::Toolset::{Approval, Backup, FilesAndShell, IdentityAndReceipts, Safety, ServicesAndNetwork, System};
 
 pub(super) fn rows() -> Vec<ToolInfo> {
     vec![
@@ -21,6 +21,8 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::ReceiptList>("List receipts", IdentityAndReceipts),
         tool::<api::IncidentCreate>("Open an incident", IdentityAndReceipts),
         tool::<api::IncidentAddStep>("Note a step of an incident", IdentityAndReceipts),
+        tool::<api::BackupCreate>("Take a backup", Backup),
+        tool::<api::BackupList>("List backups", Backup),
         tool::<api::SafetyStatus>("Safety status", Safety),
         tool::<api::SafetyRollback>("Roll the system back", Safety),
         tool::<api::SafetyPanic>("Stop everything", Safety),
