@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::{
     approvals::{Approvals, StoreError},
+    card::{CardKey, KeyError},
     config::Config,
     guard::{GuardedPaths, OwnPaths},
     incidents::Incidents,
@@ -36,6 +37,8 @@ pub struct Agentd {
     pub(crate) incidents: Incidents,
     pub(crate) safety: Safety,
     pub(crate) backups: Arc<Shelf>,
+    pub(crate) card_key: CardKey,
+    pub(crate) socket: PathBuf,
     pub(crate) rules: RwLock<Arc<Rules>>,
     pub(crate) pace: Pace,
     pub(crate) sampler: Sampler,
@@ -74,6 +77,9 @@ pub enum NotStarted {
     /// The incidents.
     #[error("the incidents' database can't be used: {0}")]
     Incidents(rusqlite::Error),
+    /// The agent card's key.
+    #[error("{0}")]
+    Key(#[from] KeyError),
     /// The children's keeper.
     #[error("agentd can't adopt the orphans of its commands: {0}")]
     Orphans(std::io::Error),
@@ -91,6 +97,8 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let own = own_paths(&start.dirs);
     let agentd = Arc::new(Agentd {
         incidents: Incidents::open(&folder.join("incidents.db")).map_err(NotStarted::Incidents)?,
+        card_key: CardKey::open(&folder.join("card.key"))?,
+        socket: start.dirs.socket("agentd"),
         backups: Arc::new(Shelf::new(start.dirs.state())),
         safety: Safety::new(start.dirs.clone(), &start.config.safety.profiles),
         rules: RwLock::new(Arc::new(Rules::new(start.config, &own))),

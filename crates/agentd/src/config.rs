@@ -14,6 +14,8 @@ pub struct Config {
     pub approvals: ApprovalConfig,
     /// `[agentd.backups]`
     pub backups: BackupConfig,
+    /// `[agentd.card]`
+    pub card: CardConfig,
     /// `[agentd.guard]`
     pub guard: GuardConfig,
     /// `[agentd.safety]`
@@ -69,6 +71,32 @@ impl Default for BackupConfig {
     fn default() -> Self {
         Self { keep_days: 7, recipient: None, hook: Vec::new(), hook_timeout_secs: 600 }
     }
+}
+
+/// What the agent card says of this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CardConfig {
+    /// The agent's name; the host's by default.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Where it is reached from elsewhere; agentd's socket by default.
+    pub url: Option<String>,
+    /// Who runs it.
+    pub organization: Option<String>,
+    /// Their site.
+    pub provider_url: Option<String>,
+    /// Where its documentation is.
+    pub documentation_url: Option<String>,
+    /// Where its picture is.
+    pub image: Option<String>,
+    /// ERC-8004: the identity registry, such as `eip155:1:0x8004...`.
+    pub agent_registry: Option<String>,
+    /// ERC-8004: the agent's number there.
+    pub agent_id: Option<u32>,
+    /// ERC-8004: `reputation`, `crypto-economic`, `tee-attestation`.
+    pub supported_trust: Vec<String>,
 }
 
 /// What an operator in a hurry needs.

@@ -2,6 +2,7 @@
 
 mod agentd;
 mod approvals;
+mod card;
 mod config;
 mod database;
 mod files;

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use osmoda_api::agentd::{
-    ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny, ApprovalPending, ApprovalRequest,
-    BackupCreate, BackupList, DirectoryList, EventLog, FileRead, FileWrite, IncidentAddStep, IncidentClose,
-    IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend, LedgerVerify, NetworkInfo, ReceiptList,
-    SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth,
-    SystemQuery,
+    AgentCardGet, AgentCardWellKnown, ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny,
+    ApprovalPending, ApprovalRequest, BackupCreate, BackupList, DirectoryList, EventLog, FileRead, FileWrite,
+    IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
+    LedgerVerify, NetworkInfo, ReceiptList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus,
+    ShellExec, SystemDiscover, SystemHealth, SystemQuery,
 };
 use osmoda_ipc::Routes;
 
 use crate::{
     agentd::Agentd,
     gate::AgentdGate,
-    handlers::{approvals, backups, files, incidents, ledger, network, safety, services, shell, system},
+    handlers::{approvals, backups, card, files, incidents, ledger, network, safety, services, shell, system},
     recorder::LedgerRecorder,
 };
 
@@ -50,6 +50,8 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<SafetyRestart>(safety::restart)
         .on::<BackupCreate>(backups::create)
         .on::<BackupList>(backups::list)
+        .on::<AgentCardGet>(card::card)
+        .on::<AgentCardWellKnown>(card::card)
         .on::<IncidentCreate>(incidents::create)
         .on::<IncidentAddStep>(incidents::step)
         .on::<IncidentList>(incidents::list)

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod backups;
+mod card;
 mod files;
 mod incidents;
 mod ledger;
@@ -14,7 +15,7 @@ mod system;
 use osmoda_ipc::EndpointInfo;
 
 pub use self::{
-    approvals::*, backups::*, files::*, incidents::*, ledger::*, network::*, safety::*, services::*, shell::*,
+    approvals::*, backups::*, card::*, files::*, incidents::*, ledger::*, network::*, safety::*, services::*, shell::*,
     system::*,
 };
 
@@ -48,6 +49,8 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<SafetyRestart>(),
         EndpointInfo::of::<BackupCreate>(),
         EndpointInfo::of::<BackupList>(),
+        EndpointInfo::of::<AgentCardGet>(),
+        EndpointInfo::of::<AgentCardWellKnown>(),
         EndpointInfo::of::<IncidentCreate>(),
         EndpointInfo::of::<IncidentAddStep>(),
         EndpointInfo::of::<IncidentList>(),

@@ -18,6 +18,7 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::NetworkInfo>("Network state", ServicesAndNetwork),
         tool::<api::ServiceStatus>("Look at a service", ServicesAndNetwork),
         tool::<api::JournalLogs>("Read a service's journal", ServicesAndNetwork),
+        tool::<api::AgentCardGet>("Agent card", IdentityAndReceipts),
         tool::<api::ReceiptList>("List receipts", IdentityAndReceipts),
         tool::<api::IncidentCreate>("Open an incident", IdentityAndReceipts),
         tool::<api::IncidentAddStep>("Note a step of an incident", IdentityAndReceipts),
