@@ -16,6 +16,8 @@ pub struct Config {
     pub backups: BackupConfig,
     /// `[agentd.card]`
     pub card: CardConfig,
+    /// `[agentd.files]`
+    pub files: FilesConfig,
     /// `[agentd.guard]`
     pub guard: GuardConfig,
     /// `[agentd.safety]`
@@ -97,6 +99,14 @@ pub struct CardConfig {
     pub agent_id: Option<u32>,
     /// ERC-8004: `reputation`, `crypto-economic`, `tee-attestation`.
     pub supported_trust: Vec<String>,
+}
+
+/// Operators' files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FilesConfig {
+    /// The folders below which operators' clients may work; none by default.
+    pub roots: Vec<PathBuf>,
 }
 
 /// What an operator in a hurry needs.

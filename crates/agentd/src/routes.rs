@@ -6,15 +6,18 @@ use osmoda_api::agentd::{
     AgentCardGet, AgentCardWellKnown, ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny,
     ApprovalPending, ApprovalRequest, BackupCreate, BackupList, DirectoryList, EventLog, FileRead, FileWrite,
     IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
-    LedgerVerify, NetworkInfo, ReceiptList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus,
-    ShellExec, SystemDiscover, SystemHealth, SystemQuery,
+    LedgerVerify, NetworkInfo, OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir,
+    OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, SafetyPanic,
+    SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth, SystemQuery,
 };
 use osmoda_ipc::Routes;
 
 use crate::{
     agentd::Agentd,
     gate::AgentdGate,
-    handlers::{approvals, backups, card, files, incidents, ledger, network, safety, services, shell, system},
+    handlers::{
+        approvals, backups, card, files, incidents, ledger, network, operator_files, safety, services, shell, system,
+    },
     recorder::LedgerRecorder,
 };
 
@@ -52,6 +55,14 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<BackupList>(backups::list)
         .on::<AgentCardGet>(card::card)
         .on::<AgentCardWellKnown>(card::card)
+        .on::<OperatorFileList>(operator_files::list)
+        .on::<OperatorFileRead>(operator_files::read)
+        .on::<OperatorFileWrite>(operator_files::write)
+        .on::<OperatorFileUpload>(operator_files::upload)
+        .on::<OperatorFileDownload>(operator_files::download)
+        .on::<OperatorFileMkdir>(operator_files::mkdir)
+        .on::<OperatorFileRename>(operator_files::rename)
+        .on::<OperatorFileDelete>(operator_files::delete)
         .on::<IncidentCreate>(incidents::create)
         .on::<IncidentAddStep>(incidents::step)
         .on::<IncidentList>(incidents::list)

@@ -7,6 +7,7 @@ mod files;
 mod incidents;
 mod ledger;
 mod network;
+mod operator_files;
 mod safety;
 mod services;
 mod shell;
@@ -15,8 +16,8 @@ mod system;
 use osmoda_ipc::EndpointInfo;
 
 pub use self::{
-    approvals::*, backups::*, card::*, files::*, incidents::*, ledger::*, network::*, safety::*, services::*, shell::*,
-    system::*,
+    approvals::*, backups::*, card::*, files::*, incidents::*, ledger::*, network::*, operator_files::*, safety::*,
+    services::*, shell::*, system::*,
 };
 
 /// What agentd serves, by subject.
@@ -51,6 +52,14 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<BackupList>(),
         EndpointInfo::of::<AgentCardGet>(),
         EndpointInfo::of::<AgentCardWellKnown>(),
+        EndpointInfo::of::<OperatorFileList>(),
+        EndpointInfo::of::<OperatorFileRead>(),
+        EndpointInfo::of::<OperatorFileWrite>(),
+        EndpointInfo::of::<OperatorFileUpload>(),
+        EndpointInfo::of::<OperatorFileDownload>(),
+        EndpointInfo::of::<OperatorFileMkdir>(),
+        EndpointInfo::of::<OperatorFileRename>(),
+        EndpointInfo::of::<OperatorFileDelete>(),
         EndpointInfo::of::<IncidentCreate>(),
         EndpointInfo::of::<IncidentAddStep>(),
         EndpointInfo::of::<IncidentList>(),
