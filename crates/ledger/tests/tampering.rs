@@ -153,7 +153,7 @@ fn every_flipped_bit_that_changes_what_is_read_is_found() {
         let mut bytes = original.clone();
         bytes[offset] ^= 1 << (n % 8);
         std::fs::write(&copy, &bytes).unwrap();
-        let verified = verify_file(&copy).map(|verification| verification.ok).unwrap_or(false);
+        let verified = verify_file(&copy).is_ok_and(|verification| verification.ok);
         if verified {
             assert_eq!(rows(&copy).as_ref(), Some(&untouched), "byte {offset} bit {}", n % 8);
             harmless += 1;

@@ -19,11 +19,13 @@ pub enum Toolset {
     Safety,
     /// The operator's leave.
     Approval,
+    /// Keys that sign within the operator's policy.
+    Wallet,
 }
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::System,
         Self::FilesAndShell,
         Self::ServicesAndNetwork,
@@ -31,6 +33,7 @@ impl Toolset {
         Self::Backup,
         Self::Safety,
         Self::Approval,
+        Self::Wallet,
     ];
 
     /// The name by which it is chosen, such as `files-and-shell`.
@@ -43,6 +46,7 @@ impl Toolset {
             Self::Backup => "backup",
             Self::Safety => "safety",
             Self::Approval => "approval",
+            Self::Wallet => "wallet",
         }
     }
 }
@@ -57,6 +61,7 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::Backup => "take and list verified copies of the suite's state",
         Toolset::Safety => "see how the suite stands, stop it, restart it, roll the system back; no approval needed",
         Toolset::Approval => "ask the operator for leave, and see how it stands",
+        Toolset::Wallet => "Ethereum and Solana keys that sign what the operator's policy allows",
     }
 }
 

@@ -6,10 +6,12 @@ pub(crate) mod backup;
 pub(crate) mod call;
 pub(crate) mod completions;
 mod deny;
+mod doctor;
 mod down;
 pub(crate) mod events;
 mod health;
 pub(crate) mod incident;
+pub(crate) mod man_pages;
 pub(crate) mod mcp;
 pub(crate) mod receipts;
 pub(crate) mod safety;
@@ -31,6 +33,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Up(args) => up::run(context, args).await,
             Command::Down(_) => down::run(context).await,
             Command::Status(_) => status::run(context).await,
+            Command::Doctor(_) => doctor::run(context).await,
             Command::Health(_) => health::run(context).await,
             Command::Events(args) => events::run(context, args).await,
             Command::Receipts(args) => receipts::run(context, args).await,
@@ -46,6 +49,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,
             Command::Completions(args) => completions::run(context, &args),
+            Command::ManPages(args) => man_pages::run(context, &args),
         }
     });
     // A blocked read of standard input must not hold the end up.

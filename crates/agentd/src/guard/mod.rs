@@ -5,6 +5,9 @@ use std::{fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 mod paths;
+mod pattern;
+mod resolve;
+mod rules;
 pub mod shell;
 
 pub use self::{

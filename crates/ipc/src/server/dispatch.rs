@@ -96,7 +96,7 @@ impl Table {
     }
 
     fn respond_fault(&self, endpoint: &'static str, fault: &Fault, id: &RequestId) -> Response<Full<Bytes>> {
-        let (code, private) = (fault.code(), fault.private().unwrap_or_default());
+        let (code, private) = (fault.code(), fault.private());
         if fault.status().is_server_error() {
             error!(endpoint, request_id = %id, code, private, "{}", fault.message());
         } else {

@@ -19,8 +19,8 @@ use tokio::runtime::Handle;
 use self::select::select;
 use super::SystemError;
 
-/// One table of system state, filtered, sorted and limited. `total` counts the rows that matched, of the 100,000 at most
-/// that are read. Blocks on the file system, and on systemd, which is asked on the runtime of `handle`.
+/// One table of system state, filtered, sorted and limited. `total` counts the rows that matched, of the 100,000 of a
+/// kind that are read at most. Blocks on the file system, and on systemd, which is asked on the runtime of `handle`.
 pub fn query(request: &QueryRequest, handle: &Handle) -> Result<QueryAnswer, SystemError> {
     let args = request.args.as_ref();
     let selected = match request.query {
