@@ -15,6 +15,9 @@ async fn a_restart_ends_with_another_agentd_and_says_so() {
     let pid_file = suite.path().join("run/agentd.pid");
     let pid = || std::fs::read_to_string(&pid_file).ok()?.trim().parse::<i32>().ok();
     soon("another agentd", || pid().filter(|pid| *pid != before)).await;
+    // The process is there before its socket is.
+    let socket = suite.path().join("run/agentd.sock");
+    soon("its socket", || std::os::unix::net::UnixStream::connect(&socket).ok()).await;
     suite.run(&["safety", "status"]).await.with_code(0);
     let events = suite.json(&["events", "--json", "--type", "safety_restart."]).await;
     assert_eq!(events["events"].as_array().map(Vec::len), Some(2), "{events}");
