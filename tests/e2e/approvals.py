@@ -4,6 +4,7 @@ approvals.py AGENTCTL SUITE FOLDER
 """
 
 import os
+import shlex
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +25,16 @@ class Bench:
         self.count = 0
 
     def trace(self):
-        """A new file that a command will add a line to whenever it runs."""
+        """A new guarded file, which no command may touch without leave, and which shows how often one ran."""
         self.count += 1
-        return os.path.join(self.folder, f"trace-{self.count}")
+        door = os.path.join(self.folder, f"trace-{self.count}", ".ssh")
+        os.makedirs(door)
+        return os.path.join(door, "authorized_keys")
+
+    def ran(self):
+        """How often any command left its trace."""
+        doors = (os.path.join(self.folder, f"trace-{number + 1}", ".ssh") for number in range(self.count))
+        return sum(lines(os.path.join(door, "authorized_keys")) for door in doors)
 
     def refusal(self, tool, arguments):
         """The fault that an agent's call is refused with; None where it is not refused."""
@@ -69,8 +77,8 @@ def lines(path):
 
 
 def needs_leave(path):
-    """A command that must ask, since nobody can say what is piped into a shell, and that only adds a line to a file."""
-    return {"command": f"echo 'echo ran >> {path}' | sh"}
+    """A command that must ask, and only adds a line to a file."""
+    return {"command": f"echo ran >> {shlex.quote(path)}"}
 
 
 def asked_answered_used_once(bench, checks):
@@ -246,7 +254,7 @@ def files_ask_too(bench, checks):
         ("the same by a link", os.path.join(link, "planted")),
         ("the same by dots", os.path.join(state, "..", "state", ".", "planted")),
         ("the password file", "/etc/shadow"),
-        ("a key's door", os.path.join(bench.folder, ".ssh", "authorized_keys")),
+        ("a key's door", os.path.join(bench.folder, "home", ".ssh", "authorized_keys")),
         ("the kernel", "/proc/sys/kernel/hostname"),
     ]
     for name, path in guarded:
@@ -330,7 +338,7 @@ def too_late(agentctl, suite, folder):
     checks.equal(
         "a late use is refused", bench.code("shell_exec", {**unused, "approval_id": approved}), "approval_expired"
     )
-    checks.check("nothing ran", not os.listdir(folder), os.listdir(folder))
+    checks.equal("nothing ran", (bench.count, bench.ran()), (2, 0))
     return checks.status()
 
 

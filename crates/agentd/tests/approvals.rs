@@ -73,6 +73,7 @@ async fn an_agent_cannot_answer_itself_nor_anybody() {
         name: "x".into(),
         role: Role::Operator,
         request_id: "r".into(),
+        why: None,
     };
     assert_eq!(fault::<ApprovalClaim>(&agent, &claim).await.code(), "forbidden");
     let operators = agentd
@@ -133,6 +134,7 @@ async fn an_approval_is_for_exactly_one_request_of_exactly_one_principal() {
         name: "other".into(),
         role: Role::Agent,
         request_id: "r".into(),
+        why: None,
     };
     assert_eq!(fault::<ApprovalClaim>(&agentd.operator(), &claim).await.code(), "approval_mismatch");
     assert_eq!(fault::<ShellExec>(&agent, &command(DANGEROUS, Some("apr_none"))).await.code(), "approval_unknown");

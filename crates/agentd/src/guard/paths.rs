@@ -93,7 +93,9 @@ impl GuardedPaths {
         let groups = |groups: &'static [super::rules::Group]| -> Vec<Rule> {
             groups
                 .iter()
-                .flat_map(|group| group.paths.iter().flat_map(|path| expand(path, group.code, group.what)))
+                .flat_map(|group| {
+                    group.paths.split_ascii_whitespace().flat_map(|path| expand(path, group.code, group.what))
+                })
                 .collect()
         };
         let literal = |paths: &[PathBuf], code, what| -> Vec<Rule> {
@@ -107,17 +109,13 @@ impl GuardedPaths {
         let own_files = literal(&programs, "osmoda_itself", "osmoda's configuration or programs");
         let secrets = literal(&config.secret_paths, "secret_read", "a secret named in the configuration");
 
-        let mut reading = state.clone();
-        reading.extend(secrets.iter().cloned().chain(groups(READING)));
-        let mut writing = state;
-        writing.extend(own_files.into_iter().chain(run.iter().cloned()).chain(secrets));
-        writing.extend(
-            literal(&config.guarded_paths, "guarded_path", "named in the configuration")
-                .into_iter()
-                .chain(groups(WRITING)),
-        );
-        let secret_too = reading.iter().filter(|rule| rule.code == "secret_read").cloned();
-        writing.extend(secret_too.map(|rule| Rule { code: "guarded_path", ..rule }));
+        let mut reading: Vec<Rule> = groups(READING);
+        reading.extend(secrets.iter().chain(&state).cloned());
+        let mut writing = groups(WRITING);
+        writing.extend(literal(&config.guarded_paths, "guarded_path", "named in the configuration"));
+        writing.extend(literal(&program_folders(), "guarded_path", "the machine's programs"));
+        writing.extend(secrets.into_iter().chain(state).chain(own_files).chain(run.iter().cloned()));
+        writing.extend(reading.iter().filter(|rule| rule.code == "secret_read").cloned());
         let kept = KEPT.iter().map(|path| Rule::new(path, "system_folder", "a folder of the system")).collect();
         let writable = literal(&config.writable_paths, "", "");
         Self { writing, reading, kept, writable, run, run_folder: own.run.clone() }
@@ -165,7 +163,7 @@ impl GuardedPaths {
             let rules = self
                 .writing
                 .iter()
-                .filter(|rule| !(excepted && rule.code == "guarded_path") && !is_shared_memory(rule, view));
+                .filter(|rule| !(is_shared_memory(rule, view) || excepted && rule.code == "guarded_path"));
             let rule =
                 rules.into_iter().find(|rule| rule.holds(&view.names) || (view.deep && rule.is_below(&view.names)));
             rule.map(|rule| refused(rule, pattern))
@@ -271,6 +269,12 @@ fn is_scratch(names: &[Name]) -> bool {
 /// Whether it is what can be below a scratch folder, though it would fit a rule of another folder too.
 fn is_scratch_content(names: &[Name]) -> bool {
     names.split_last().is_some_and(|(_, above)| is_scratch(above))
+}
+
+/// Where programs are looked for: what is written there may run by the name of another.
+fn program_folders() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
 }
 
 /// The homes of this machine, as rules write them.

@@ -122,13 +122,6 @@ impl Pattern {
         self
     }
 
-    /// A name further down.
-    pub(crate) fn join(&self, name: Name) -> Self {
-        let mut joined = self.clone();
-        joined.names.push(name);
-        joined
-    }
-
     /// The known names at its beginning as a path, and how many they are.
     pub(crate) fn known(&self) -> (PathBuf, usize) {
         let mut path = PathBuf::from("/");

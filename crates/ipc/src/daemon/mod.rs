@@ -68,13 +68,13 @@ pub struct Ready<S, C> {
 struct Flags {
     /// The configuration file.
     #[arg(long, env = "OSMODA_CONFIG", value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
+    config: Option<PathBuf>,
     /// The folder of the sockets.
     #[arg(long, env = "OSMODA_RUN_DIR", value_name = "DIR")]
-    run_dir: Option<std::path::PathBuf>,
+    run_dir: Option<PathBuf>,
     /// The folder of the state.
     #[arg(long, env = "OSMODA_STATE_DIR", value_name = "DIR")]
-    state_dir: Option<std::path::PathBuf>,
+    state_dir: Option<PathBuf>,
     /// One setting of this daemon's table, such as `shell.per_minute=10`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,

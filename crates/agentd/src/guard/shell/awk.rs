@@ -73,7 +73,7 @@ impl Judge<'_> {
                     (Some(Token::Text(file)), None | Some(Token::End | Token::Other(';' | '}')))
                         if !file.contains('\\') =>
                     {
-                        self.writes(&Value::text(file.clone()), state)
+                        self.writes(&Value::text(file.clone()), state);
                     }
                     (Some(Token::Other('>')), _) => {}
                     _ => self.ask("unknown_target", "which file awk writes can't be said before it runs"),

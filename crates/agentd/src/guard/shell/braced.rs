@@ -11,13 +11,14 @@ impl Scanner<'_> {
             self.at += 1;
         }
         let name = self.parameter_name()?;
-        let change = self.change(&name, quoted)?;
+        let change = self.change(quoted)?;
         if !self.starts("}") {
             return Err(Trouble("a parameter expansion is not closed"));
         }
         self.at += 1;
         match (length, change) {
             (false, change) => Ok(Parameter { name, change }),
+            (true, Change::Other { word }) if word.is_empty() => Ok(Parameter { name, change: Change::Length }),
             (true, Change::None) => Ok(Parameter { name, change: Change::Length }),
             (true, _) => Err(Trouble("the length of a changed parameter")),
         }
@@ -44,7 +45,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn change(&mut self, name: &str, quoted: bool) -> Scan<Change> {
+    fn change(&mut self, quoted: bool) -> Scan<Change> {
         let operators = [":-", ":=", ":?", ":+", "-", "=", "?", "+", "%%", "%", "##", "#"];
         if let Some(operator) = operators.iter().find(|operator| self.starts(operator)) {
             self.at += operator.len();
@@ -70,7 +71,7 @@ impl Scanner<'_> {
                     return Err(Trouble("an array's element that is not named plainly"));
                 }
                 self.at += 1;
-                let rest = self.change(name, quoted)?;
+                let rest = self.change(quoted)?;
                 let word = match rest {
                     Change::None | Change::Length => vec![],
                     Change::Or { word, .. } | Change::Must { word } | Change::Instead { word } => word,

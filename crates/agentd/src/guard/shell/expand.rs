@@ -13,8 +13,10 @@ use super::{
 enum Mode {
     /// Split and matched against files: an argument.
     Fields,
-    /// As one: a value, a target, a text in quotes.
+    /// As one: a value, a text in quotes.
     One,
+    /// As one, where some shells match it against files all the same.
+    Target,
 }
 
 /// Arguments as they are put together.
@@ -94,8 +96,28 @@ impl Judge<'_> {
 
     /// The one value that a word becomes where it is not split.
     pub(super) fn one(&mut self, pieces: &[Piece], state: &State) -> Value {
+        self.whole_word(pieces, state, Mode::One)
+    }
+
+    /// What a redirection names.
+    pub(super) fn target(&mut self, pieces: &[Piece], state: &State) -> Value {
+        let value = self.whole_word(pieces, state, Mode::Target);
+        if pieces.iter().any(|piece| matches!(piece, Piece::Quoted(_))) {
+            return value;
+        }
+        let mut matched = Value::default();
+        for bit in &value.bits {
+            match bit {
+                Bit::Text(text) => wildcards(text, &mut matched),
+                bit => matched.push(bit.clone()),
+            }
+        }
+        matched
+    }
+
+    fn whole_word(&mut self, pieces: &[Piece], state: &State, mode: Mode) -> Value {
         let mut fields = Fields::default();
-        self.put(pieces, state, Mode::One, &mut fields);
+        self.put(pieces, state, mode, &mut fields);
         let mut value = fields.current.unwrap_or_default();
         value.many = false;
         value
@@ -111,7 +133,7 @@ impl Judge<'_> {
                 Piece::Bare(text) => {
                     let text = if index == 0 { self.tilde(text, state, out, pieces.len() == 1) } else { text };
                     match mode {
-                        Mode::Fields => wildcards(text, out.current()),
+                        Mode::Fields | Mode::Target => wildcards(text, out.current()),
                         Mode::One => out.current().push_text(text),
                     }
                 }
@@ -128,7 +150,7 @@ impl Judge<'_> {
                     );
                 }
                 Piece::Parameter(parameter, quoted) => {
-                    let quoted = *quoted || mode == Mode::One;
+                    let quoted = *quoted || mode != Mode::Fields;
                     if quoted {
                         out.current();
                     }

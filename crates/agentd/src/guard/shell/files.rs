@@ -38,7 +38,7 @@ fn rm(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         "m:r,R,recursive -:f,force -:i -:I -:v,verbose -:d,dir -:one-file-system m:no-preserve-root -:preserve-root=? -:interactive=?",
     );
     let state = &call.state;
-    let recursive = parsed.has("r") || parsed.unclear.as_ref().is_some_and(|unclear| unclear.is_open());
+    let recursive = parsed.has("r") || parsed.unclear.as_ref().is_some_and(Value::is_open);
     if parsed.has("no-preserve-root") {
         judge.ask("system_folder", "rm --no-preserve-root is meant for the root folder");
     }

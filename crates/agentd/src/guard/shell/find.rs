@@ -7,6 +7,7 @@ use super::{
     value::{Bit, Stream, Value},
     walk::Judge,
 };
+use crate::guard::pattern::Pattern;
 
 type Own = fn(&mut Judge<'_>, Call<'_>) -> Flow;
 
@@ -178,7 +179,7 @@ fn found_command(judge: &mut Judge<'_>, words: &[Value], roots: &[Value], in_its
         if in_its_folder {
             inner.cwd = judge
                 .patterns(root, &call.state)
-                .map(|patterns| patterns.into_iter().map(|it| it.and_below()).collect())
+                .map(|patterns| patterns.into_iter().map(Pattern::and_below).collect())
                 .unwrap_or_default();
         }
         judge.dispatch(&replaced, inner, true);

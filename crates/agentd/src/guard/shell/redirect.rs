@@ -38,7 +38,7 @@ impl Judge<'_> {
                     );
                 match target {
                     IoFileRedirectTarget::Filename(word) => {
-                        let value = self.word_one(word, state);
+                        let value = self.word_target(word, state);
                         if reads {
                             self.reads(&value, state);
                         } else {
@@ -49,7 +49,7 @@ impl Judge<'_> {
                         }
                     }
                     IoFileRedirectTarget::Duplicate(word) => {
-                        let value = self.word_one(word, state);
+                        let value = self.word_target(word, state);
                         self.duplicate(&value, kind, state);
                         if stdin {
                             state.stdin = Stream::Unknown;
@@ -70,7 +70,7 @@ impl Judge<'_> {
                 !reads && !matches!(fd, Some(2))
             }
             IoRedirect::OutputAndError(word, _) => {
-                let value = self.word_one(word, state);
+                let value = self.word_target(word, state);
                 self.writes(&value, state);
                 true
             }
@@ -174,7 +174,7 @@ impl Judge<'_> {
 
     /// Asks where writing to the argument needs leave.
     pub(super) fn writes(&mut self, value: &Value, state: &State) {
-        self.touches(value, state, |paths, pattern| paths.write(pattern));
+        self.touches(value, state, super::super::paths::GuardedPaths::write);
     }
 
     /// Asks where writing anything below the argument needs leave.
@@ -184,7 +184,7 @@ impl Judge<'_> {
 
     /// Asks where removing the argument with all that is in it, or changing all of it, needs leave.
     pub(super) fn removes(&mut self, value: &Value, state: &State) {
-        self.touches(value, state, |paths, pattern| paths.remove(pattern));
+        self.touches(value, state, super::super::paths::GuardedPaths::remove);
     }
 
     fn touches(

@@ -16,10 +16,13 @@ pub(super) const OWN: &[(&str, Own)] =
 
 const OPTIONS: &str = "m:c m:s m:i m:l,login m:o= m:O= a:rcfile= a:init-file= m:e m:u m:x m:v m:n m:f m:norc m:noprofile m:posix m:p m:r m:t m:k m:a m:b m:m m:h m:B m:C m:E m:H m:T m:P a:D a:dump-strings";
 
+/// Settings of a shell that leave its grammar as it is.
+const SETTINGS: &[&str] =
+    &["pipefail", "errexit", "nounset", "xtrace", "noglob", "noclobber", "posix", "nullglob", "globstar"];
+
 /// `sh -c TEXT`, `sh FILE`, `... | sh`.
 fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     let dialects: &[Dialect] = if call.name == "bash" { &[Dialect::Bash] } else { &[Dialect::Sh, Dialect::Bash] };
-    let state = call.state.clone();
     let parsed = options::parse(call.arguments, OPTIONS, Style { leading: true, single_dash: false });
     if parsed.unclear.is_some()
         || !parsed.unknown.is_empty()
@@ -28,39 +31,26 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         judge.ask("script_unjudged", format!("how {} is started can't be judged", call.name));
     }
     judge.parsed_options(&parsed, "", &call);
-    let odd = ["i", "l", "o", "O", "k", "a", "r", "t", "P"].iter().find(|name| parsed.has(name));
-    let harmless = |value: &Value| {
-        matches!(
-            value.known(),
-            Some(
-                "pipefail"
-                    | "errexit"
-                    | "nounset"
-                    | "xtrace"
-                    | "noglob"
-                    | "noclobber"
-                    | "posix"
-                    | "nullglob"
-                    | "globstar"
-            )
-        )
-    };
-    if let Some(odd) = odd
-        && !(matches!(*odd, "o" | "O") && parsed.values(odd).all(harmless))
-        && *odd != "l"
-    {
-        judge.ask("script_unjudged", format!("{} -{odd} reads more than the command", call.name));
+    let harmless = |value: &Value| value.known().is_some_and(|name| SETTINGS.contains(&name));
+    for odd in ["i", "o", "O", "k", "a", "r", "t", "P"].iter().filter(|name| parsed.has(name)) {
+        if !matches!(*odd, "o" | "O") || !parsed.values(odd).all(harmless) {
+            judge.ask(
+                "script_unjudged",
+                format!("{} -{odd} reads more than the command, or reads it otherwise", call.name),
+            );
+        }
     }
     if parsed.has("l") && !parsed.has("noprofile") && !parsed.has("c") {
         judge.ask("script_unjudged", "a login shell reads more than the command");
     }
+    let Call { name, state, .. } = call;
     if parsed.has("c") {
         let Some((text, rest)) = parsed.operands.split_first() else { return Flow::plain(state) };
         let inner = inner_state(&state, rest.get(1..).unwrap_or_default(), parsed.has("e"));
         return match text.known().filter(|_| !text.many) {
-            Some(text) => Flow::both(state, judge.in_shell(text, dialects, inner)),
+            Some(text) => Flow::both(state, judge.in_shell(text, dialects, &inner)),
             None => {
-                judge.ask("hidden_command", format!("what {} -c runs can't be said before it runs", call.name));
+                judge.ask("hidden_command", format!("what {name} -c runs can't be said before it runs"));
                 Flow::plain(state)
             }
         };
@@ -68,16 +58,16 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     match parsed.operands.split_first() {
         Some((file, rest)) if !parsed.has("s") && file.known() != Some("-") => {
             let inner = inner_state(&state, rest, parsed.has("e"));
-            judge.run_file(file, &state, dialects, inner)
+            judge.run_file(file, &state, dialects, &inner)
         }
         operands => {
             let rest = operands.map(|_| parsed.operands.as_slice()).unwrap_or_default();
             let text = if state.fresh { judge.text_of(&state.stdin.clone()) } else { None };
             let inner = State { stdin: Stream::Unknown, ..inner_state(&state, rest, parsed.has("e")) };
             // Also where it is plain to see: a text for a shell's standard input has no reason but to hide.
-            judge.ask("piped_into_shell", format!("{} runs what it reads from its standard input", call.name));
+            judge.ask("piped_into_shell", format!("{name} runs what it reads from its standard input"));
             match text {
-                Some(text) => Flow::both(state, judge.in_shell(&text, dialects, inner)),
+                Some(text) => Flow::both(state, judge.in_shell(&text, dialects, &inner)),
                 None => Flow::plain(state),
             }
         }
@@ -101,7 +91,7 @@ fn inner_state(state: &State, arguments: &[Value], errexit: bool) -> State {
 
 impl Judge<'_> {
     /// Judges a text that a shell of its own runs, for every grammar that it may have.
-    pub(super) fn in_shell(&mut self, text: &str, dialects: &[Dialect], state: State) -> Stream {
+    pub(super) fn in_shell(&mut self, text: &str, dialects: &[Dialect], state: &State) -> Stream {
         let own = self.dialect;
         let mut out = Stream::Unknown;
         if text.len() > super::LONGEST_SCRIPT {
@@ -111,17 +101,13 @@ impl Judge<'_> {
         for dialect in dialects {
             self.dialect = *dialect;
             let flow = self.script(text, state.clone());
-            let end = flow.clone().end().unwrap_or_else(|| state.clone());
-            for trap in end.traps.clone() {
-                self.script(&trap, State { traps: vec![], ..end.clone() });
-            }
             out = flow.out;
         }
         self.dialect = own;
         if dialects.len() > 1 { Stream::Unknown } else { out }
     }
 
-    fn run_file(&mut self, file: &Value, state: &State, dialects: &[Dialect], inner: State) -> Flow {
+    fn run_file(&mut self, file: &Value, state: &State, dialects: &[Dialect], inner: &State) -> Flow {
         let stream = self.contents(file, state);
         let is_file = matches!(&stream, Stream::File(path) if !path.starts_with("/dev") && !path.starts_with("/proc"));
         match is_file.then(|| self.text_of(&stream)).flatten() {
@@ -173,7 +159,7 @@ fn recorded(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     parsed.operands.iter().for_each(|file| judge.writes(file, &call.state));
     match parsed.value("c").and_then(Value::known) {
         Some(text) => {
-            judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], call.state.clone());
+            judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], &call.state);
         }
         None => judge.ask("piped_into_shell", "script starts a shell"),
     }

@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn scripts_are_read_to_their_end() {
-        let cases: &[(&str, Option<&[(bool, &str)]>)] = &[
+        type Case = (&'static str, Option<&'static [(bool, &'static str)]>);
+        let cases: &[Case] = &[
             ("1,5p", Some(&[])),
             ("s/a/b/g; s,x/y,z,2p", Some(&[])),
             ("/a/,/b/{s/x/y/;d}", Some(&[])),

@@ -24,7 +24,7 @@ impl Judge<'_> {
                     collect_names(&self.quiet_pieces(&word.value), &mut names);
                 }
                 CommandPrefixOrSuffixItem::IoRedirect(redirect) => {
-                    collect_names(&self.quiet_pieces(&redirect.to_string()), &mut names)
+                    collect_names(&self.quiet_pieces(&redirect.to_string()), &mut names);
                 }
                 CommandPrefixOrSuffixItem::ProcessSubstitution(..) => {}
             }
@@ -77,6 +77,9 @@ impl Judge<'_> {
             if braces::has_braces(&pieces) {
                 self.ask("unknown_command", "what runs depends on braces that not every shell expands");
             }
+            if pieces.iter().any(|piece| matches!(piece, Piece::Command(..))) {
+                self.ask("unknown_command", "what runs is said by another command");
+            }
             arguments.extend(self.fields(&pieces, &state));
         }
         let prefix_count = command.prefix.as_ref().map_or(0, |prefix| prefix.0.len());
@@ -110,7 +113,12 @@ impl Judge<'_> {
                         }
                         (false, true, _) => value,
                     };
-                    self.checks_name(&name);
+                    // Before `read` it only says how the line is taken apart.
+                    let for_read =
+                        name == "IFS" && command.word_or_name.as_ref().is_some_and(|word| word.value == "read");
+                    if !for_read || state.functions.contains_key("read") {
+                        self.checks_name(&name);
+                    }
                     if command.word_or_name.is_none() {
                         state.set(&name, value.clone());
                     }
@@ -131,7 +139,6 @@ impl Judge<'_> {
             state.set(&name, Value::any());
         }
         let mut flow = if arguments.is_empty() {
-            self.after_assignments(&assignments, &state);
             Flow::both(state, Stream::Text(String::new()))
         } else {
             self.dispatch(&arguments, state, false)
@@ -144,18 +151,21 @@ impl Judge<'_> {
                 state.set(name, Value::any());
             }
         }
+        for after in [&flow.ok, &flow.fail].into_iter().flatten() {
+            self.meets_traps(&before, after);
+        }
         if takes_output {
             flow.out = Stream::Unknown;
         }
         flow
     }
 
-    /// What runs at a signal may meet the new value.
-    fn after_assignments(&mut self, assignments: &[(String, Value)], state: &State) {
-        for trap in &state.traps {
-            if assignments.iter().any(|(name, _)| trap.contains(name.as_str())) {
-                self.script(trap, State { traps: vec![], ..state.clone() });
-            }
+    /// What runs at a signal may meet any state that the text goes through.
+    pub(super) fn meets_traps(&mut self, before: &State, after: &State) {
+        let same =
+            before.variables == after.variables && before.cwd == after.cwd && before.functions == after.functions;
+        for trap in after.traps.iter().filter(|_| !same) {
+            self.script(trap, State { traps: vec![], ..after.clone() });
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     archive, awk,
     call::Kind,
-    files, find, git, network, scripts, sed, system,
+    files, find, git, network, processes, scripts, sed, system,
     tool::{Operands, Tool, Verbs},
     verbs, wrappers,
 };
@@ -287,7 +287,7 @@ const ASKS: &[(&str, &str, &str)] = &[
     (
         "scheduled",
         "lets commands run later, out of sight",
-        "at batch atrm crontab anacron run-parts systemd-run start-stop-daemon daemonize supervisorctl pm2 tmux screen dtach \
+        "at batch atrm anacron run-parts systemd-run start-stop-daemon daemonize supervisorctl pm2 tmux screen dtach \
       abduco nq tsp",
     ),
     (
@@ -308,7 +308,7 @@ const ASKS: &[(&str, &str, &str)] = &[
     (
         "project_code",
         "runs what the project says",
-        "make gmake cmake ninja meson scons bazel buck just task rake mvn gradle ant sbt lein cargo npm npx yarn pnpm pytest tox \
+        "make gmake cmake ninja meson scons bazel buck just task rake mvn gradle ant sbt lein cargo npx yarn pnpm pytest tox \
       nox jest mocha vitest tsc webpack vite rollup eslint prettier pre-commit husky bundle mix rebar3 zig dune waf autoconf automake configure autoreconf \
       ctest phpunit docker-compose podman-compose skaffold tilt packer vagrant hugo jekyll",
     ),
@@ -356,7 +356,8 @@ pub(super) fn table() -> HashMap<&'static str, Kind> {
         .chain(scripts::OWN)
         .chain(archive::OWN)
         .chain(network::OWN)
-        .chain(system::OWN);
+        .chain(system::OWN)
+        .chain(processes::OWN);
     for (names, judge) in
         own.chain(&[("git", git::git as _), ("awk gawk mawk nawk", awk::awk as _), ("sed gsed", sed::sed as _)])
     {

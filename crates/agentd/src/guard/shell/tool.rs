@@ -26,8 +26,6 @@ pub(super) enum Operands {
     Ignored,
     /// Files that are read; folders too, where the option `r` is given.
     Read,
-    /// Folders that are read with all that is in them.
-    ReadBelow,
     /// A pattern, unless the options `e` or `f` give one, then files that are read.
     PatternThenRead,
     /// A file that is read, and one that is written.
@@ -59,10 +57,9 @@ impl Judge<'_> {
         match tool.operands {
             Operands::Ignored => {}
             Operands::Read if parsed.has("r") => {
-                parsed.operands.iter().for_each(|operand| self.reads_below(operand, state))
+                parsed.operands.iter().for_each(|operand| self.reads_below(operand, state));
             }
             Operands::Read => parsed.operands.iter().for_each(|operand| self.reads(operand, state)),
-            Operands::ReadBelow => parsed.operands.iter().for_each(|operand| self.reads_below(operand, state)),
             Operands::PatternThenRead => self.searches(&parsed, state),
             Operands::ReadThenWrite => match parsed.operands.split_first() {
                 None => {}

@@ -166,10 +166,10 @@ fn su(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
                         if parsed.has("l") || parsed.operands.first().and_then(Value::known) == Some("-") {
                             inner.cwd.clear();
                         }
-                        judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], inner);
+                        judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], &inner);
                     }
                     None => {
-                        judge.ask("hidden_command", format!("what {} runs can't be said before it runs", call.name))
+                        judge.ask("hidden_command", format!("what {} runs can't be said before it runs", call.name));
                     }
                 }
             }
@@ -205,7 +205,7 @@ fn shell_text(judge: &mut Judge<'_>, text: &Value, call: &Call<'_>) {
         Some(text) => {
             let mut inner = call.state.clone();
             inner.functions.clear();
-            judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], inner);
+            judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], &inner);
         }
         None => judge.ask("hidden_command", format!("what {} runs can't be said before it runs", call.name)),
     }
