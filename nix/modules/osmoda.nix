@@ -12,7 +12,10 @@ let
   toml = pkgs.formats.toml { };
   daemons = import ./daemons.nix { inherit lib; };
   enabled = lib.filterAttrs (name: _: cfg.${name}.enable) daemons;
-  units = pkgs.callPackage ../packages/units.nix { osmoda = cfg.package; };
+  units = pkgs.callPackage ../packages/units.nix {
+    osmoda = cfg.package;
+    daemons = lib.attrNames enabled;
+  };
   settings = toml.generate "osmoda.toml" (lib.mapAttrs (name: _: cfg.${name}.settings) enabled);
   both = lib.intersectLists cfg.operators cfg.agents;
 

@@ -3,10 +3,13 @@
   runCommand,
   coreutils,
   osmoda,
+  daemons,
 }:
 runCommand "osmoda-units" { } ''
   mkdir -p "$out/lib/systemd/system" "$out/lib/tmpfiles.d"
-  cp ${../units/tmpfiles.d}/* "$out/lib/tmpfiles.d/"
+  install -m 644 ${../units/tmpfiles.d}/* "$out/lib/tmpfiles.d/"
+  substituteInPlace "$out/lib/tmpfiles.d/osmoda.conf" --replace-fail /usr/lib/osmoda/suite.json "$out/suite.json"
+  echo '${builtins.toJSON { inherit daemons; }}' >"$out/suite.json"
   for unit in ${../units}/*; do
     case "$unit" in
       *.service | *.socket | *.timer | *.target) install -m 644 "$unit" "$out/lib/systemd/system/" ;;
