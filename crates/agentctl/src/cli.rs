@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Approve(commands::approve::Question),
     /// Say no.
     Deny(commands::approve::Question),
+    /// Keys: list, make, bring in, take out, delete, and what was signed.
+    Wallet(commands::wallet::Wallets),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -88,6 +90,7 @@ impl Command {
             Self::VerifyLedger(source) => source.format.json,
             Self::Trace(act) => act.format.json,
             Self::Approve(question) | Self::Deny(question) => question.format.json,
+            Self::Wallet(wallets) => wallets.format.json,
             Self::Call(_) => true,
             Self::Mcp(_) | Self::Completions(_) => false,
         }

@@ -15,6 +15,7 @@ mod tools;
 pub(crate) mod trace;
 pub(crate) mod up;
 pub(crate) mod verify_ledger;
+pub(crate) mod wallet;
 
 use crate::{cli::Command, context::Context, exit::Exit, failure::Failure};
 
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Approvals(_) => approvals::run(context).await,
             Command::Approve(args) => approve::run(context, args).await,
             Command::Deny(args) => deny::run(context, args).await,
+            Command::Wallet(args) => wallet::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,
