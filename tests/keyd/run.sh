@@ -30,13 +30,13 @@ start_suite "$SUITE"
 
 run_checks signatures 900 "$signers" "$HERE/signatures.py" "$SUITE/run/keyd.sock" "$node" "$HERE/reference.mjs" "${OSMODA_CASES:-200}"
 
-# What the running process asks the kernel for while it signs: no socket but Unix ones.
-sees_no_network() {
-    local state
-    state=$(limit 30 "$AGENTCTL" --dir "$SUITE" call wallet_list) && json 'len(it["wallets"]) > 0' <<<"$state"
-    local pid
-    pid=$(<"$SUITE/run/keyd.pid")
-    ! grep -lE 'socket:' /dev/null && grep -q '^Seccomp:[[:space:]]*2' "/proc/$pid/status"
+# Every thread of the running process, after all these signatures.
+is_filtered() {
+    local pid status
+    read -r pid <"$SUITE/run/keyd.pid"
+    for status in /proc/"$pid"/task/*/status; do
+        grep -q '^Seccomp:[[:space:]]*2' "$status" || return 1
+    done
 }
-check "the process is filtered while it signs" sees_no_network
+check "every thread is under the filter" is_filtered
 conclude

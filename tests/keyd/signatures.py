@@ -116,7 +116,7 @@ def integer(bits):
     """An integer with edges: 0, 1, powers of two and their neighbours, and anything between."""
     kind = dice.randrange(4)
     if kind == 0:
-        return dice.choice([0, 1, 127, 128, 255, 256])
+        return min(2**bits - 1, dice.choice([0, 1, 127, 128, 255, 256]))
     if kind == 1:
         return max(0, min(2**bits - 1, 2 ** dice.randrange(bits) + dice.choice([-1, 0, 1])))
     return dice.getrandbits(dice.randrange(1, bits + 1))
@@ -193,7 +193,7 @@ def of_eth_account(one):
         signable = encode_typed_data(full_message={**data, "message": message})
         return "0x" + Account.sign_message(signable, one["key"]).signature.hex().removeprefix("0x")
     signed = Account.sign_transaction({
-        "type": 2, "chainId": one["chain_id"], "nonce": one["nonce"], "to": one["to"], "value": int(one["value"]),
+        "type": 2, "chainId": one["chain_id"], "nonce": one["nonce"], "to": bytes.fromhex(one["to"][2:]), "value": int(one["value"]),
         "data": one["data"], "gas": int(one["gas"]), "maxFeePerGas": int(one["max_fee"]),
         "maxPriorityFeePerGas": int(one["priority"])}, one["key"])
     return "0x" + signed.raw_transaction.hex().removeprefix("0x")
@@ -320,7 +320,7 @@ def main():
         report(f"{kind} and ethers", [(answer, other[0]) for (answer, _), other in zip(done, expected)])
         report(f"{kind} and viem", [(answer, other[1]) for (answer, _), other in zip(done, expected)])
     for kind in ("sol", "spl"):
-        report(f"{kind} and solders", [solana(keyd, kind, dice.choice(wallets["solana"])) for _ in range(COUNT)])
+        report(f"{kind} and solders", [solana(keyd, kind, dice.choice(wallets["solana"])) for _ in range(2 * COUNT)])
     chosen = [dice.choice(wallets["solana"]) for _ in range(COUNT)]
     done = [offchain(keyd, wallet) for wallet in chosen]
     signed = [str(wallet["keypair"].sign_message(bytes.fromhex(other[0])))
