@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Safety(commands::safety::SafetyArgs),
     /// Copies of the suite's state: take, list, restore.
     Backup(commands::backup::BackupArgs),
+    /// Keys: list, make, bring in, take out, delete, and what was signed.
+    Wallet(commands::wallet::Wallets),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -102,6 +104,7 @@ impl Command {
             Self::Incident(args) => args.json,
             Self::Safety(args) => args.json,
             Self::Backup(args) => args.json,
+            Self::Wallet(wallets) => wallets.format.json,
             Self::Call(_) => true,
             Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }

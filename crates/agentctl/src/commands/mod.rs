@@ -20,6 +20,7 @@ mod tools;
 pub(crate) mod trace;
 pub(crate) mod up;
 pub(crate) mod verify_ledger;
+pub(crate) mod wallet;
 
 use crate::{cli::Command, context::Context, exit::Exit, failure::Failure};
 
@@ -45,6 +46,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Incident(args) => incident::run(context, args).await,
             Command::Safety(args) => safety::run(context, args).await,
             Command::Backup(args) => backup::run(context, args).await,
+            Command::Wallet(args) => wallet::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,
