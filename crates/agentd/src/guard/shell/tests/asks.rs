@@ -75,3 +75,24 @@ fn the_configuration_says_which_programs_ask_and_which_do_not() {
         assert_eq!(verdict.reasons().first().map_or("", |reason| reason.code), code, "{command}");
     }
 }
+
+#[test]
+fn a_folder_that_may_not_be_entered_leaves_the_shell_where_it_is() {
+    let machine = Machine::new();
+    for (command, asks) in [
+        ("cd /tmp/nonexistent; rm -rf *", true),
+        ("cd /tmp/nonexistent && rm -rf *", false),
+        ("cd /tmp/nonexistent || exit; rm -rf *", false),
+        ("cd /tmp/nonexistent || { echo no; exit 1; }; rm -rf *", false),
+        ("set -e; cd /tmp/nonexistent; rm -rf *", false),
+        ("if cd /tmp/nonexistent; then rm -rf *; fi", false),
+        ("if ! cd /tmp/nonexistent; then rm -rf *; fi", true),
+        ("for d in a b; do cd /tmp/nonexistent || continue; rm -rf *; done", false),
+        ("f() { cd /tmp/nonexistent || return; rm -rf *; }; f", false),
+        ("f() { cd /tmp/nonexistent || return; }; f; rm -rf *", true),
+        ("(cd /tmp/nonexistent); rm -rf *", true),
+    ] {
+        let verdict = machine.judge_in(command, "/etc");
+        assert_eq!(verdict.asks(), asks, "{command:?}: {:?}", shown(&verdict));
+    }
+}

@@ -286,6 +286,7 @@ pub(super) const CASES: &[(&str, &str)] = &[
     ("bash -c 'declare -i n; n=x'", "environment"),
     ("unset 'a[$(rm -rf /)]'", "hidden_command"),
     ("wait -n -p PATH", "environment"),
+    ("echo 'a[$(id)]' > n; read x < n; echo $((x))", "hidden_command"),
     ("echo ${x@P}", "unparsed"),
     ("echo ${!x}", "unparsed"),
     ("echo ${ rm -rf /; }", "unparsed"),

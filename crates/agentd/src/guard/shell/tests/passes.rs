@@ -98,6 +98,7 @@ pub(super) const CASES: &[&str] = &[
     "cat > /tmp/f <<EOF\nhello $USER\nEOF",
     "cat > /tmp/f <<'EOF'\nrm -rf /\n$(reboot)\nEOF",
     "cat <<-EOF\n\tindented\n\tEOF",
+    "cat <<EOF\nEOF \n EOF\nreboot\nEOF",
     "x=1; y=$((x + 1)); echo \"$x $y ${y:-none} ${#x} ${x%1}\"",
     "name=${1:-world}; echo \"hello $name\"",
     "if systemctl is-active nginx; then echo up; else echo down; fi",
