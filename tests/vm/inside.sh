@@ -25,7 +25,7 @@ install)
     check "the doctor finds control groups that limit" says "limit cpu, memory and pids" agentctl doctor
     pid=$(systemctl show --value --property MainPID osmoda-agentd)
     systemctl set-property --runtime osmoda-agentd MemoryMax=200M MemorySwapMax=0
-    check "a command that eats all the memory is ended" says '"exit_code":137' command_of_agent 'tail -c 2G /dev/zero'
+    check "a command that eats all the memory is ended" says '"exit_code":137' command_of_agent 'cat /dev/zero | tail -c 2G'
     check "and agentd is not" test "$(systemctl show --value --property MainPID osmoda-agentd)" = "$pid"
     check "which still answers" agentctl health
     killed() { cat /sys/fs/cgroup/system.slice/osmoda-agentd.service/memory.{max,events}; journalctl --dmesg --no-pager | grep -i 'out of memory' | tail -n 1; grep -qE '^oom_kill [1-9]' /sys/fs/cgroup/system.slice/osmoda-agentd.service/memory.events; }
