@@ -8,13 +8,19 @@
 
 mod chain;
 mod database;
+mod note;
 mod reader;
 mod receipts;
+pub mod tree;
 mod verify;
 mod writer;
 
 pub use self::{
     chain::{GENESIS, Hash, event_hash},
+    note::{
+        Checkpoint, CheckpointError, KeyError, NoteError, ProofFile, ProofFileError, SigningKey, VerifyingKey,
+        open as open_note, sign as sign_note,
+    },
     reader::{Query, ReadError, Reader},
     verify::{VerifyError, verify_file},
     writer::{AppendError, Ledger, OpenError},
