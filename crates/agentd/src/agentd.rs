@@ -10,7 +10,7 @@ use osmoda_ipc::{
     Metrics, NewEvent, chain,
     daemon::{Dirs, Ready, Start},
 };
-use osmoda_ledger::{Ledger, OpenError, ReadError, Reader};
+use osmoda_ledger::{Ledger, Log, LogError, OpenError, ReadError, Reader, load_or_make_key};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -20,8 +20,10 @@ use crate::{
     config::Config,
     guard::{GuardedPaths, OwnPaths},
     recorder::LedgerRecorder,
+    requests::{RequestDesk, RequestStore, RequestStoreError},
     routes::routes,
     shell::{self, Pace},
+    streams::Hub,
     system::Sampler,
 };
 
@@ -29,6 +31,9 @@ use crate::{
 pub struct Agentd {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) reader: Arc<Reader>,
+    pub(crate) log: Log,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) desk: Arc<RequestDesk>,
     pub(crate) approvals: Arc<Approvals>,
     pub(crate) rules: RwLock<Arc<Rules>>,
     pub(crate) pace: Pace,
@@ -62,6 +67,12 @@ pub enum NotStarted {
     /// The ledger again.
     #[error("{}", chain(.0))]
     Unreadable(#[from] ReadError),
+    /// The ledger's tree and its key.
+    #[error("{}", chain(.0))]
+    Log(#[from] LogError),
+    /// The receipts.
+    #[error("{}", chain(.0))]
+    Requests(#[from] RequestStoreError),
     /// The approvals.
     #[error("{}", chain(.0))]
     Approvals(#[from] StoreError),
@@ -77,7 +88,11 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     shell::adopt_orphans(start.stop.clone()).map_err(NotStarted::Orphans)?;
     let ledger = Arc::new(Ledger::open(&folder.join("ledger.db"))?);
     let reader = Arc::new(Reader::new(ledger.path()));
+    let log = Log::open(&folder.join("tree.db"), &ledger, load_or_make_key(&folder.join("checkpoint.key"))?)?;
+    record_divergence(&ledger, &log).await;
     close_cut_off_acts(&ledger, &reader).await?;
+    let hub = Hub::start(&ledger, start.stop.clone());
+    let store = RequestStore::open(&folder.join("requests.db"))?;
     let approvals = Arc::new(Approvals::open(&folder.join("approvals.db"))?);
     let own = own_paths(&start.dirs);
     let agentd = Arc::new(Agentd {
@@ -88,6 +103,9 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
         stop: start.stop,
         ledger: ledger.clone(),
         reader,
+        log,
+        desk: Arc::new(RequestDesk::new(store, hub.clone())),
+        hub,
         approvals,
         own,
     });
@@ -134,6 +152,19 @@ fn own_paths(dirs: &Dirs) -> OwnPaths {
         state: dirs.state().to_owned(),
         config: std::env::var_os("OSMODA_CONFIG").map(PathBuf::from),
         binaries: programs.into_iter().collect(),
+    }
+}
+
+/// A ledger that is not the one that was signed goes on, so that the machine can be governed; it says so in itself.
+async fn record_divergence(ledger: &Ledger, log: &Log) {
+    let Some(why) = log.diverged() else { return };
+    let event = NewEvent {
+        kind: "ledger.diverged".into(),
+        actor: "daemon:agentd".into(),
+        payload: json!({ "daemon": "agentd", "why": *why }),
+    };
+    if let Err(error) = ledger.append(event).await {
+        warn!(%error, "that the ledger is not the one that was signed could not be recorded");
     }
 }
 

@@ -9,8 +9,10 @@ pub mod guard;
 mod handlers;
 pub mod network;
 mod recorder;
+mod requests;
 mod routes;
 mod shell;
+mod streams;
 pub mod system;
 
 pub use self::{

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{caller::Caller, record::Leave, request_id::RequestId};
+use crate::{caller::Caller, desk::Track, record::Leave, request_id::RequestId};
 
 /// One call: who, under which id, and whether anybody still waits for the answer.
 #[derive(Clone, Debug)]
@@ -16,4 +16,5 @@ pub struct Call {
     pub hung_up: CancellationToken,
     /// With which approval it may act, where it needed one.
     pub leave: Leave,
+    pub(crate) track: Track,
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use hyper_util::rt::TokioIo;
@@ -77,6 +77,44 @@ impl From<CallError> for Fault {
     }
 }
 
+/// An answer as it came, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// A body that comes bit by bit, over a connection of its own.
+#[derive(Debug)]
+pub struct Chunks {
+    body: Incoming,
+    daemon: String,
+}
+
+impl Chunks {
+    /// The next bytes; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, CallError>> {
+        loop {
+            match self.body.frame().await? {
+                Ok(frame) => match frame.into_data() {
+                    Ok(bytes) => return Some(Ok(bytes)),
+                    Err(_) => continue,
+                },
+                Err(error) => {
+                    return Some(Err(CallError::Broken {
+                        daemon: self.daemon.clone(),
+                        why: crate::fault::chain(&error),
+                    }));
+                }
+            }
+        }
+    }
+}
+
 /// A daemon as seen from outside.
 #[derive(Debug)]
 pub struct Client {
@@ -136,6 +174,74 @@ impl Client {
         self.exchange(Method::Get, target, Vec::new(), &RequestId::generate(), Duration::from_secs(30)).await
     }
 
+    /// One request with headers of the caller's own, such as `Idempotency-Key`; the answer whatever its status.
+    pub async fn send_with(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<Reply, CallError> {
+        let request = self.request(method, target, body, &RequestId::generate(), headers)?;
+        self.reply(request, deadline).await
+    }
+
+    /// A GET whose answer comes bit by bit and is read for as long as one likes; only its beginning has a deadline.
+    pub async fn stream(&self, target: &str, headers: &[(&str, &str)]) -> Result<Chunks, CallError> {
+        let request = self.request(Method::Get, target, Vec::new(), &RequestId::generate(), headers)?;
+        let deadline = Duration::from_secs(30) + GRACE;
+        let begin = async {
+            let (response, _connection) = self.send(request).await?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(Chunks { body: response.into_body(), daemon: self.daemon() });
+            }
+            let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+            Err(self.fault(status, &body.map_err(|error| self.broken(error.to_string()))?.to_bytes()))
+        };
+        let begun = tokio::time::timeout(deadline, begin).await;
+        begun.unwrap_or_else(|_| Err(CallError::Hangs { daemon: self.daemon(), after: deadline }))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        target: &str,
+        body: Vec<u8>,
+        id: &RequestId,
+        headers: &[(&str, &str)],
+    ) -> Result<Request<Full<Bytes>>, CallError> {
+        let mut request = Request::builder()
+            .method(method.as_str())
+            .uri(target)
+            .header(header::HOST, "localhost")
+            .header(REQUEST_ID_HEADER, id.as_str());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(role) = self.role {
+            request = request.header(ROLE_HEADER, role.as_str());
+        }
+        if method.has_body() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        request.body(Full::new(Bytes::from(body))).map_err(|error| self.broken(error.to_string()))
+    }
+
+    async fn reply(&self, request: Request<Full<Bytes>>, deadline: Duration) -> Result<Reply, CallError> {
+        let exchange = async {
+            let (response, connection) = self.send(request).await?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, LARGEST_ANSWER).collect().await;
+            let body = body.map_err(|error| self.broken(error.to_string()))?.to_bytes();
+            self.keep(connection);
+            Ok(Reply { status: parts.status, headers: parts.headers, body })
+        };
+        let replied = tokio::time::timeout(deadline, exchange).await;
+        replied.unwrap_or_else(|_| Err(CallError::Hangs { daemon: self.daemon(), after: deadline }))
+    }
+
     async fn exchange(
         &self,
         method: Method,
@@ -144,31 +250,10 @@ impl Client {
         id: &RequestId,
         deadline: Duration,
     ) -> Result<Bytes, CallError> {
-        let mut request = Request::builder()
-            .method(method.as_str())
-            .uri(target)
-            .header(header::HOST, "localhost")
-            .header(REQUEST_ID_HEADER, id.as_str());
-        if let Some(role) = self.role {
-            request = request.header(ROLE_HEADER, role.as_str());
-        }
-        if method.has_body() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        let request = request.body(Full::new(Bytes::from(body))).map_err(|error| self.broken(error.to_string()))?;
-        let exchange = async {
-            let (response, connection) = self.send(request).await?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-            let body = body.map_err(|error| self.broken(error.to_string()))?.to_bytes();
-            self.keep(connection);
-            Ok((status, body))
-        };
-        match tokio::time::timeout(deadline, exchange).await {
-            Ok(Ok((status, body))) if status.is_success() => Ok(body),
-            Ok(Ok((status, body))) => Err(self.fault(status, &body)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(CallError::Hangs { daemon: self.daemon(), after: deadline }),
+        let request = self.request(method, target, body, id, &[])?;
+        match self.reply(request, deadline).await? {
+            Reply { status, body, .. } if status.is_success() => Ok(body),
+            Reply { status, body, .. } => Err(self.fault(status, &body)),
         }
     }
 

@@ -1,17 +1,25 @@
-//! Checks the whole chain on all cores, and names the first event that is not as it was written.
+//! Checks the whole chain on all cores, names the first event that is not as it was written, and says whether the
+//! ledger still begins with what a checkpoint covers.
 
-use std::{ops::Range, path::Path, thread};
+use std::{
+    ops::Range,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
-use osmoda_api::agentd::{BadEvent, Verification};
+use osmoda_api::agentd::{BadEvent, Compared, Verification};
 use osmoda_ipc::{Fault, chain};
 use rusqlite::{Connection, OptionalExtension, types::ValueRef};
 
 use crate::{
-    chain::{GENESIS, Hash, event_hash, is_name, is_time},
+    Checkpoint,
+    chain::{DIGEST_MARK, GENESIS, Hash, event_hash, is_name, is_time, leaf},
     database::{EVENTS, open_for_reading},
+    tree::{Frontier, Node, join_right_to_left},
 };
 
-/// Events a worker checks at a time.
+/// What a worker's share is a multiple of: the leaves of one complete subtree.
 const STRETCH: i64 = 16_384;
 
 /// The file could not be checked at all.
@@ -35,11 +43,27 @@ impl From<VerifyError> for Fault {
 
 /// Checks the ledger at `path`, which may be in use or a copy.
 pub fn verify_file(path: &Path) -> Result<Verification, VerifyError> {
+    verify_against(path, None, &AtomicU64::new(0))
+}
+
+/// The same, and whether the ledger begins with what a checkpoint covers, whose signature the caller has checked.
+/// `progress` counts the events that were looked at.
+pub fn verify_against(
+    path: &Path,
+    checkpoint: Option<&Checkpoint>,
+    progress: &AtomicU64,
+) -> Result<Verification, VerifyError> {
     // Without this a missing file would say "unable to open database file" only at the first query.
     let connection = open_for_reading(path).map_err(VerifyError::Open)?;
     match check_schema(&connection).and_then(|()| span(&connection)) {
-        Ok(span) => Ok(verify_span(path, &span)),
-        Err(bad) => Ok(Verification { ok: false, events: 0, head: GENESIS.as_str().to_owned(), first_bad: Some(bad) }),
+        Ok(span) => Ok(verify_span(path, &span, checkpoint, progress)),
+        Err(bad) => Ok(Verification {
+            ok: false,
+            events: 0,
+            head: GENESIS.as_str().to_owned(),
+            first_bad: Some(bad),
+            checkpoint: None,
+        }),
     }
 }
 
@@ -80,42 +104,98 @@ fn span(connection: &Connection) -> Result<Span, BadEvent> {
     }
 }
 
-fn verify_span(path: &Path, span: &Span) -> Verification {
+fn verify_span(path: &Path, span: &Span, checkpoint: Option<&Checkpoint>, progress: &AtomicU64) -> Verification {
     let workers = thread::available_parallelism().map_or(1, |cores| i64::try_from(cores.get()).unwrap_or(1));
-    let share = (span.last / workers).max(STRETCH);
+    // Each worker but the last has whole subtrees of the same size, so that their roots can be put together.
+    let share = (span.last / workers / STRETCH + 1) * STRETCH;
+    let covered = checkpoint.map_or(0, |checkpoint| i64::try_from(checkpoint.size).unwrap_or(i64::MAX));
     let ranges: Vec<Range<i64>> = (0..workers)
-        .map(|worker| {
-            (1 + worker * share)..if worker + 1 == workers {
-                span.last + 1
-            } else {
-                (1 + (worker + 1) * share).min(span.last + 1)
-            }
-        })
+        .map(|worker| (1 + worker * share)..(1 + (worker + 1) * share).min(span.last + 1))
         .filter(|range| !range.is_empty())
         .collect();
-    let first_bad = thread::scope(|scope| {
-        let handles: Vec<_> =
-            ranges.into_iter().map(|range| (range.start, scope.spawn(move || check_range(path, range)))).collect();
-        let results = handles.into_iter().map(|(start, handle)| {
-            handle.join().unwrap_or_else(|_| Some(BadEvent { id: start, why: "its check failed".into() }))
+    let results: Vec<Result<Part, BadEvent>> = thread::scope(|scope| {
+        let check = |range: Range<i64>| (range.start, scope.spawn(move || check_range(path, range, covered, progress)));
+        let handles: Vec<_> = ranges.into_iter().map(check).collect();
+        let joined = handles.into_iter().map(|(start, handle)| {
+            handle.join().unwrap_or_else(|_| Err(BadEvent { id: start, why: "its check failed".into() }))
         });
-        // Ranges are in order: the first finding is the one with the lowest id.
-        results.collect::<Vec<_>>().into_iter().flatten().next()
+        joined.collect()
     });
+    // Ranges are in order: the first finding is the one with the lowest id.
+    let parts: Result<Vec<Part>, BadEvent> = results.into_iter().collect();
+    let checkpoint = checkpoint.map(|checkpoint| compare(checkpoint, span.last, parts.as_ref().ok()));
+    let first_bad = parts.err();
     let events = first_bad.as_ref().map_or(span.last, |bad| (bad.id - 1).max(0));
     Verification {
-        ok: first_bad.is_none(),
+        ok: first_bad.is_none() && checkpoint.as_ref().is_none_or(|compared| compared.ok),
         events: u64::try_from(events).unwrap_or_default(),
         head: span.head.clone(),
         first_bad,
+        checkpoint,
     }
 }
 
-/// The first bad event of the range, whose predecessor's hash is read first.
-fn check_range(path: &Path, range: Range<i64>) -> Option<BadEvent> {
+/// A worker's part of the tree: the roots of its whole stretches, and what is left over in the last one.
+#[derive(Default)]
+struct Part {
+    stretches: Vec<Node>,
+    rest: Frontier,
+}
+
+impl Part {
+    fn push(&mut self, leaf: Node) {
+        self.rest.push(leaf);
+        if self.rest.size() == STRETCH.unsigned_abs() {
+            self.stretches.push(self.rest.root());
+            self.rest = Frontier::default();
+        }
+    }
+}
+
+/// What the events say to a checkpoint.
+fn compare(checkpoint: &Checkpoint, last: i64, parts: Option<&Vec<Part>>) -> Compared {
+    let (size, last) = (checkpoint.size, u64::try_from(last).unwrap_or_default());
+    let compared = |why: Option<(&str, String)>| Compared {
+        ok: why.is_none(),
+        size,
+        root: checkpoint.root.to_base64(),
+        code: why.as_ref().map(|(code, _)| (*code).to_owned()),
+        why: why.map(|(_, why)| why),
+    };
+    if last < size {
+        return compared(Some((
+            "ledger_cut",
+            format!(
+                "the ledger ends with event {last} and the checkpoint covers {size}: its tail was cut, or an older copy was put in its place"
+            ),
+        )));
+    }
+    let Some(parts) = parts else {
+        return compared(Some(("chain_broken", "not compared, since the chain itself is broken".into())));
+    };
+    let mut stretches = Frontier::default();
+    parts.iter().flat_map(|part| &part.stretches).for_each(|root| stretches.push(*root));
+    let rest = parts.iter().flat_map(|part| part.rest.nodes());
+    if join_right_to_left(stretches.nodes().iter().chain(rest).copied().collect::<Vec<_>>().into_iter())
+        == checkpoint.root
+    {
+        return compared(None);
+    }
+    compared(Some((
+        "ledger_forked",
+        format!(
+            "the first {size} events are not those that the checkpoint covers: the history was written anew, or is another ledger's"
+        ),
+    )))
+}
+
+/// The range's part of the tree, as far as a checkpoint covers it, or its first bad event. The hash of the event before
+/// it is read first.
+fn check_range(path: &Path, range: Range<i64>, covered: i64, progress: &AtomicU64) -> Result<Part, BadEvent> {
     let mut next = range.start;
+    let mut part = Part::default();
     let broken =
-        |id: i64, error: &rusqlite::Error| Some(BadEvent { id, why: format!("the database is broken here: {error}") });
+        |id: i64, error: &rusqlite::Error| Err(BadEvent { id, why: format!("the database is broken here: {error}") });
     let connection = match open_for_reading(path) {
         Ok(connection) => connection,
         Err(error) => return broken(next, &error),
@@ -127,7 +207,10 @@ fn check_range(path: &Path, range: Range<i64>) -> Option<BadEvent> {
             .query_row("SELECT hash FROM events WHERE id = ?1", [range.start - 1], |row| row.get::<_, String>(0));
         match hash.optional() {
             // A missing or malformed predecessor is the finding of the range before this one.
-            Ok(hash) => hash.as_deref().and_then(Hash::from_hex)?,
+            Ok(hash) => match hash.as_deref().and_then(Hash::from_hex) {
+                Some(hash) => hash,
+                None => return Ok(part),
+            },
             Err(error) => return broken(range.start - 1, &error),
         }
     };
@@ -144,20 +227,32 @@ fn check_range(path: &Path, range: Range<i64>) -> Option<BadEvent> {
             }
             let columns =
                 [row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?, row.get_ref(4)?, row.get_ref(5)?, row.get_ref(6)?];
-            match check_event(&mut buffer, id, columns, prev) {
+            match check_event(&mut buffer, id, columns, prev, (id <= covered).then_some(&mut part)) {
                 Ok(hash) => prev = hash,
                 Err(why) => return Ok(Some(BadEvent { id, why })),
             }
             next += 1;
+            if next % 1024 == 0 {
+                progress.fetch_add(1024, Ordering::Relaxed);
+            }
         }
         Ok((next != range.end).then(|| BadEvent { id: next, why: "it is missing".into() }))
     };
-    let result = check();
-    result.unwrap_or_else(|error| broken(next, &error))
+    match check() {
+        Ok(None) => Ok(part),
+        Ok(Some(bad)) => Err(bad),
+        Err(error) => broken(next, &error),
+    }
 }
 
-/// The event's hash, or what is wrong with it.
-fn check_event(buffer: &mut Vec<u8>, id: i64, columns: [ValueRef<'_>; 6], prev: Hash) -> Result<Hash, String> {
+/// The event's hash, or what is wrong with it. Its leaf is added to the part of the tree that is being built.
+fn check_event(
+    buffer: &mut Vec<u8>,
+    id: i64,
+    columns: [ValueRef<'_>; 6],
+    prev: Hash,
+    part: Option<&mut Part>,
+) -> Result<Hash, String> {
     let mut texts = [""; 6];
     for (text, column) in texts.iter_mut().zip(columns) {
         *text = column.as_str().map_err(|_| "a column of it is not text".to_owned())?;
@@ -169,12 +264,18 @@ fn check_event(buffer: &mut Vec<u8>, id: i64, columns: [ValueRef<'_>; 6], prev: 
     if !is_name(kind) || !is_name(actor) {
         return Err("its type or actor holds what neither may hold".into());
     }
+    if payload.starts_with(DIGEST_MARK) {
+        return Err("its payload is no JSON".into());
+    }
     if stored_prev != prev.as_str() {
         return Err("its previous hash is not the hash of the event before it".into());
     }
     let hash = event_hash(buffer, id, ts, kind, actor, payload, prev.as_str());
     if stored != hash.as_str() {
         return Err("its hash is not that of its columns: something in it was changed".into());
+    }
+    if let Some(part) = part {
+        part.push(leaf(buffer, id, [ts, kind, actor, payload, stored_prev]));
     }
     Ok(hash)
 }

@@ -7,7 +7,9 @@ pub(crate) mod completions;
 mod deny;
 mod down;
 pub(crate) mod events;
+mod follow;
 mod health;
+pub(crate) mod ledger;
 pub(crate) mod mcp;
 pub(crate) mod receipts;
 mod status;
@@ -31,6 +33,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Health(_) => health::run(context).await,
             Command::Events(args) => events::run(context, args).await,
             Command::Receipts(args) => receipts::run(context, args).await,
+            Command::Ledger(args) => ledger::run(context, args).await,
             Command::VerifyLedger(args) => verify_ledger::run(context, args).await,
             Command::Trace(args) => trace::run(context, args).await,
             Command::Approvals(_) => approvals::run(context).await,

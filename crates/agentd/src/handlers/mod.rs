@@ -4,8 +4,10 @@ pub(crate) mod approvals;
 pub(crate) mod files;
 pub(crate) mod ledger;
 pub(crate) mod network;
+pub(crate) mod requests;
 pub(crate) mod shell;
 pub(crate) mod system;
+pub(crate) mod tlog;
 
 use osmoda_ipc::{Fault, chain};
 

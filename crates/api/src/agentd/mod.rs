@@ -4,12 +4,14 @@ mod approvals;
 mod files;
 mod ledger;
 mod network;
+mod raw;
+mod requests;
 mod shell;
 mod system;
 
 use osmoda_ipc::EndpointInfo;
 
-pub use self::{approvals::*, files::*, ledger::*, network::*, shell::*, system::*};
+pub use self::{approvals::*, files::*, ledger::*, network::*, raw::*, requests::*, shell::*, system::*};
 
 /// What agentd serves, by subject.
 pub fn endpoints() -> Vec<EndpointInfo> {
@@ -26,6 +28,10 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<ReceiptList>(),
         EndpointInfo::of::<LedgerAppend>(),
         EndpointInfo::of::<LedgerVerify>(),
+        EndpointInfo::of::<LedgerProve>(),
+        EndpointInfo::of::<LedgerConsistency>(),
+        EndpointInfo::of::<RequestGet>(),
+        EndpointInfo::of::<RequestList>(),
         EndpointInfo::of::<ApprovalRequest>(),
         EndpointInfo::of::<ApprovalPending>(),
         EndpointInfo::of::<ApprovalApprove>(),

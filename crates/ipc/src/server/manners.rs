@@ -9,11 +9,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::HttpService};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -22,7 +21,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::answer::AnswerBody;
 use crate::{fault::Fault, request_id::RequestId};
+
+/// How long a caller may leave its answer unread before the connection is cut.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says whether bytes have come that no answer has been given to.
 #[derive(Debug, Default)]
@@ -52,12 +55,14 @@ pub(super) struct Mannered {
     watch: Arc<Watch>,
     /// What goes out in place of hyper's own answer, and how much of it has gone.
     instead: Option<(Vec<u8>, usize)>,
+    /// Runs while the caller takes nothing.
+    stalled: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Mannered {
     pub(super) fn new(stream: UnixStream) -> (Self, Arc<Watch>) {
         let watch = Arc::new(Watch::default());
-        (Self { stream, watch: watch.clone(), instead: None }, watch)
+        (Self { stream, watch: watch.clone(), instead: None, stalled: None }, watch)
     }
 
     fn is_timed_out_midway(&self) -> bool {
@@ -79,6 +84,17 @@ impl Mannered {
             "400" | "505" => Some(Fault::bad_request("invalid_http", "this is not an HTTP/1.1 request")),
             _ => None,
         }
+    }
+
+    /// A write that waits too long for its reader ends the connection: streams have no deadline of their own.
+    fn in_time(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if write.is_ready() {
+            self.stalled = None;
+            return write;
+        }
+        let sleep = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_PATIENCE)));
+        ready!(sleep.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn send_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -122,7 +138,7 @@ pub(super) async fn serve<S>(
     stop: CancellationToken,
 ) -> hyper::Result<()>
 where
-    S: HttpService<Incoming, ResBody = Full<Bytes>> + Unpin,
+    S: HttpService<Incoming, ResBody = AnswerBody> + Unpin,
     S::Future: Unpin,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -165,7 +181,10 @@ impl AsyncWrite for Mannered {
                 self.instead = Some((closing_answer(&fault), 0));
                 Poll::Ready(Ok(bytes.len()))
             }
-            None => Pin::new(&mut self.stream).poll_write(cx, bytes),
+            None => {
+                let write = Pin::new(&mut self.stream).poll_write(cx, bytes);
+                self.in_time(cx, write)
+            }
         }
     }
 
@@ -180,7 +199,10 @@ impl AsyncWrite for Mannered {
                 self.instead = Some((closing_answer(&fault), 0));
                 Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
             }
-            None => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),
+            None => {
+                let write = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+                self.in_time(cx, write)
+            }
         }
     }
 

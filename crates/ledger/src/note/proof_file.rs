@@ -97,8 +97,7 @@ mod tests {
         tree.push(left);
         tree.push(right);
         let checkpoint = Checkpoint { origin: key.verifying().name().into(), size: 2, root: tree.root() };
-        let file =
-            ProofFile { entry: b"b".to_vec(), index: 1, hashes: vec![left], checkpoint: checkpoint.sign(&key) };
+        let file = ProofFile { entry: b"b".to_vec(), index: 1, hashes: vec![left], checkpoint: checkpoint.sign(&key) };
         assert_eq!(ProofFile::parse(&file.to_text()), Ok(file.clone()));
         assert_eq!(file.check(&key.verifying()), Ok(checkpoint));
         let broken = [

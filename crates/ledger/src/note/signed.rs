@@ -108,7 +108,9 @@ mod tests {
         let with_a_witness = format!("{NOTE}\u{2014} witness.example AAAAAAAA\n");
         assert!(open(&with_a_witness, &key).is_ok());
         let stranger = SigningKey::generate().unwrap().verifying();
-        assert!(matches!(open(NOTE, &stranger), Err(NoteError::ForeignKey { found, .. }) if found == "PeterNeumann+c74f20a3"));
+        assert!(
+            matches!(open(NOTE, &stranger), Err(NoteError::ForeignKey { found, .. }) if found == "PeterNeumann+c74f20a3")
+        );
     }
 
     #[test]

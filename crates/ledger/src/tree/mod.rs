@@ -5,6 +5,7 @@ mod proofs;
 mod tiles;
 mod verify;
 
+pub(crate) use self::node::join_right_to_left;
 pub use self::{
     node::{Frontier, Node},
     proofs::{Nodes, OutOfTree, consistency, inclusion, root},

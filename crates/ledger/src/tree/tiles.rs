@@ -83,8 +83,11 @@ pub trait Tiles {
 /// The nodes of a tree whose tiles are kept; each tile is read once.
 pub struct TileNodes<'a, T> {
     tiles: &'a T,
-    read: RefCell<HashMap<(u8, u64), Rc<[u8]>>>,
+    read: RefCell<ReadTiles>,
 }
+
+/// Hashes by level and index.
+type ReadTiles = HashMap<(u8, u64), Rc<[u8]>>;
 
 impl<'a, T: Tiles> TileNodes<'a, T> {
     /// For a handful of proofs over the same tree.
