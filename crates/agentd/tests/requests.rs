@@ -65,8 +65,10 @@ async fn a_key_is_done_once_and_answered_again_also_after_kill_9() {
     let reused = shell(&client, &[KEY], "echo other").await;
     assert_eq!((reused.status.as_u16(), body(&reused)["code"].as_str()), (409, Some("idempotency_key_reused")));
     // Another principal's key is another key; another endpoint's too.
-    let other = post(&agentd.agent(), "/shell/exec", &[KEY], &json!({ "command": "echo mine", "cwd": "/tmp" })).await;
-    assert_eq!((other.status.as_u16(), is_replayed(&other)), (200, false), "{}", body(&other));
+    for asker in [agentd.agent(), agentd.operator()] {
+        let asked = post(&asker, "/approval/request", &[KEY], &json!({ "command": "echo mine" })).await;
+        assert_eq!((asked.status.as_u16(), is_replayed(&asked)), (200, false), "{}", body(&asked));
+    }
     for bad in ["short", "0123456789abcdef!", &"x".repeat(129)] {
         let refused = shell(&client, &[("idempotency-key", bad)], "true").await;
         assert_eq!((refused.status.as_u16(), body(&refused)["code"].as_str()), (400, Some("invalid_idempotency_key")));

@@ -62,8 +62,8 @@ async fn follow(context: &Context, mut request: EventLogRequest) -> Result<Exit,
     let listen = |kind| signal(kind).map_err(|source| Failure::System { what: "signals can't be waited for", source });
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     request.limit = request.limit.or(Some(BEFORE_FOLLOWING));
-    let newest = context.call::<EventLog>(&client, &EventLogRequest { limit: Some(1), ..EventLogRequest::default() });
-    let newest = newest.await?.events.first().map_or(0, |event| event.id);
+    let newest = EventLogRequest { limit: Some(1), ..EventLogRequest::default() };
+    let newest = context.call::<EventLog>(&client, &newest).await?.events.first().map_or(0, |event| event.id);
     let mut before = in_order(context.call::<EventLog>(&client, &request).await?);
     // What came between the two questions comes with the stream.
     before.retain(|event| event.id <= newest);
