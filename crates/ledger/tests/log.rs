@@ -154,7 +154,7 @@ async fn checkpoints_come_by_themselves_and_a_lost_tree_is_built_again() {
             break size;
         }
         assert!(std::time::Instant::now() < deadline, "no checkpoint after 1000 events, only of {size}");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     };
     assert!(size <= 1100);
     drop((ledger, log));
