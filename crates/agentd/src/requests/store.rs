@@ -310,11 +310,8 @@ fn word(status: RequestStatus) -> &'static str {
 
 /// A word nobody knows stands for what is not known.
 fn status(text: &str) -> RequestStatus {
-    use RequestStatus::{Accepted, Completed, Failed, Superseded};
-    [Accepted, Completed, Failed, Superseded]
-        .into_iter()
-        .find(|status| word(*status) == text)
-        .unwrap_or(RequestStatus::Interrupted)
+    use RequestStatus::{Accepted, Completed, Failed, Interrupted, Superseded};
+    [Accepted, Completed, Failed, Superseded].into_iter().find(|status| word(*status) == text).unwrap_or(Interrupted)
 }
 
 #[cfg(test)]

@@ -23,7 +23,8 @@ impl Log {
             self.sign_now()?;
         }
         let note = self.checkpoint()?;
-        let checkpoint = Checkpoint::open(&note, self.key())?;
+        // Our own: its signature was made or checked when it was published.
+        let checkpoint = Checkpoint::unverified(&note)?;
         let hashes = self.inclusion(index, checkpoint.size)?;
         // What is handed out was checked: the event may have been changed since it was signed.
         verify_inclusion(Node::leaf(&entry), index, checkpoint.size, &hashes, &checkpoint.root)
