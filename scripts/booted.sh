@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Boots a real systemd in namespaces of its own, runs a command in it as root, prints what it prints, powers off.
-#   scripts/booted.sh [--] COMMAND [ARGUMENT...]
+#   scripts/booted.sh [--keep DIR] [--cut] [--pid-file FILE] [--] COMMAND [ARGUMENT...]
+#     --keep DIR        changes are kept in this folder: the next boot with it is a reboot
+#     --cut             ends as by a power cut, without a power-off
+#     --pid-file FILE   where the pid is put by which others enter: nsenter -t PID -a COMMAND
 # Inside: the build folder read-only at /opt/osmoda-test, this tree read-only at /opt/osmoda-tree, an own network with a
 # loopback alone, and a fresh copy of a small Debian whose changes are forgotten. The status is the command's.
 # It needs root, and the first time Debian's packages; the small Debian stays in the cache.
@@ -10,6 +13,8 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly PACKAGES=systemd,systemd-sysv,dbus,udev,iproute2,procps,bubblewrap,nftables
 readonly BOOT_SECONDS=60 STOP_SECONDS=20
+# What a machine of its own may do and a guest of this kernel may not: devices, modules, the clock.
+readonly FORGONE=--bounding-set=-mknod,-sys_module,-sys_rawio,-sys_time,-syslog,-mac_admin,-mac_override
 
 # The host's own release, so that what was built here runs there.
 release() {
@@ -44,7 +49,7 @@ make_root() {
 hold() {
     local run=$1 group own
     mkdir "$run/root" "$run/build" "$run/tree" "$run/cgroup"
-    mount --bind "$2" "$run/root"
+    mount --bind "$2" "$run/root" && mount -o remount,bind,ro "$run/root"
     mount --bind "$3" "$run/build"
     mount --bind "$OSMODA_ROOT" "$run/tree"
     mount -t cgroup2 cgroup2 "$run/cgroup" || die "control groups (version 2) can't be mounted here"
@@ -65,44 +70,54 @@ hold() {
 boot() {
     local run=$1 root=$1/merged device
     mkdir "$run/changes" "$root"
-    mount -t tmpfs -o mode=755,size=2g changes "$run/changes"
-    mkdir "$run/changes/upper" "$run/changes/work"
+    if [[ -n $keep ]]; then mount --bind "$keep" "$run/changes"; else mount -t tmpfs -o mode=755,size=2g changes "$run/changes"; fi
+    mkdir -p "$run/changes/upper" "$run/changes/work"
     mount -t overlay -o "lowerdir=$run/root,upperdir=$run/changes/upper,workdir=$run/changes/work" overlay "$root"
     cd "$root"
     mkdir -p opt/osmoda-test opt/osmoda-tree .old
     mount --bind "$run/build" opt/osmoda-test && mount -o remount,bind,ro opt/osmoda-test
     mount --bind "$run/tree" opt/osmoda-tree && mount -o remount,bind,ro opt/osmoda-tree
     mount -t proc -o nosuid,nodev,noexec proc proc
-    mount -t sysfs -o nosuid,nodev,noexec sysfs sys
+    # The kernel is the host's: its settings can be read there, and nothing of it changed.
+    for device in sys sysrq-trigger irq bus; do
+        [[ -e proc/$device ]] || continue
+        mount --bind "proc/$device" "proc/$device" && mount -o remount,bind,ro,nosuid,nodev,noexec "proc/$device"
+    done
+    mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
     mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
-    mount -t tmpfs -o nosuid,nodev,mode=755 run run
-    mount -t tmpfs -o nosuid,nodev,mode=1777 tmp tmp
-    mount -t tmpfs -o nosuid,mode=755 dev dev
+    mount -t tmpfs -o nosuid,nodev,mode=755,size=256m run run
+    mount -t tmpfs -o nosuid,nodev,mode=1777,size=1g tmp tmp
+    mount -t tmpfs -o nosuid,mode=755,size=16m dev dev
     mkdir dev/pts dev/shm
     mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
-    mount -t tmpfs -o nosuid,nodev,mode=1777 shm dev/shm
+    mount -t tmpfs -o nosuid,nodev,mode=1777,size=256m shm dev/shm
     ln -s pts/ptmx dev/ptmx
     ln -s /proc/self/fd dev/fd
-    for device in null zero full random urandom tty; do
-        : >"dev/$device"
-        mount --bind "/dev/$device" "dev/$device"
-    done
+    # Own nodes, so that nothing done to them is done to the host's.
+    mknod -m 666 dev/null c 1 3
+    mknod -m 666 dev/zero c 1 5
+    mknod -m 666 dev/full c 1 7
+    mknod -m 666 dev/random c 1 8
+    mknod -m 666 dev/urandom c 1 9
+    mknod -m 666 dev/tty c 5 0
     ip link set lo up 2>/dev/null || chroot . ip link set lo up
     pivot_root . .old
     umount -l /.old
-    exec env -i container=osmoda-test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    exec setpriv "$FORGONE" env -i container=osmoda-test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         /lib/systemd/systemd --log-target=journal --show-status=0 </dev/null >/dev/null 2>&1
 }
 
 inside() {
-    nsenter -t "$init" -a env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    nsenter -t "$init" -a setpriv "$FORGONE" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
         TERM="${TERM:-dumb}" SYSTEMD_PAGER='' "$@"
 }
 
 # Ends the booted machine: by its own power-off, and if it does not go, by its process.
 stop() {
     trap '' INT TERM
-    if [[ -n ${init:-} ]] && kill -0 "$init" 2>/dev/null; then
+    if [[ -n ${init:-} && -n $cut ]]; then
+        kill -KILL "$init" 2>/dev/null || true
+    elif [[ -n ${init:-} ]] && kill -0 "$init" 2>/dev/null; then
         inside timeout 10 systemctl poweroff --no-block >/dev/null 2>&1 || true
         for ((i = 0; i < STOP_SECONDS * 10; i++)); do
             kill -0 "$init" 2>/dev/null || break
@@ -132,13 +147,23 @@ find_init() {
     [[ -n $init && $(cat "/proc/$init/comm" 2>/dev/null) == systemd ]]
 }
 
+keep=${OSMODA_BOOT_KEEP:-} cut='' pid_file=''
+while [[ ${1:-} == --keep || ${1:-} == --cut || ${1:-} == --pid-file ]]; do
+    case $1 in
+    --keep) mkdir -p -- "$2" && keep=$(realpath -- "$2") && shift ;;
+    --cut) cut=yes ;;
+    --pid-file) pid_file=$2 && shift ;;
+    esac
+    shift
+done
+export OSMODA_BOOT_KEEP=$keep
 case ${1:-} in
 --hold) hold "${@:2}" && exit ;;
 --boot) boot "$2" ;;
--h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit ;;
+-h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit ;;
 --) shift ;;
 esac
-(($#)) || die "which command? See --help."
+(($#)) || misuse "which command"
 ((EUID == 0)) || die "this needs root: sudo $0 $*"
 
 base=$OSMODA_CACHE/booted/$(release)
@@ -168,6 +193,7 @@ running) ;;
 degraded) warn "booted, but not whole: $(inside systemctl list-units --failed --plain --no-legend)" ;;
 *) die "systemd is not up within $BOOT_SECONDS s: ${state:-no answer}" ;;
 esac
+[[ -z $pid_file ]] || { echo "$init" >"$pid_file.new" && mv -- "$pid_file.new" "$pid_file"; }
 status=0
 # In a control group of the booted machine's, as a person's shell there would be.
 # shellcheck disable=SC2016

@@ -21,6 +21,11 @@ die() {
     printf '%serror:%s %s\n' "$red" "$plain" "$*" >&2
     exit 1
 }
+# misuse TEXT: the command line is wrong.
+misuse() {
+    printf '%serror:%s %s; see --help\n' "$red" "$plain" "$*" >&2
+    exit 2
+}
 
 # limit SECONDS COMMAND...: ends a command that hangs, with everything that listens to its signals.
 limit() { timeout --kill-after=10 "$@"; }

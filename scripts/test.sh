@@ -25,7 +25,7 @@ add() {
     if (($2 != 0 && broken == 0)); then
         broken=1
         warn "$1 ended with status $2"
-    elif (($3 + broken == 0)); then
+    elif (($3 + broken + $5 == 0)); then
         broken=1
         warn "$1 ran no test"
     fi
@@ -49,7 +49,7 @@ if ((${#suites[@]} == 0)); then
 fi
 
 for suite in "${suites[@]}"; do
-    [[ -x tests/$suite/run.sh ]] || die "there is no suite tests/$suite"
+    [[ -x tests/$suite/run.sh ]] || misuse "there is no suite tests/$suite"
     say "tests/$suite"
     status=0
     limit 1200 "tests/$suite/run.sh" "$(build_folder)/debug/agentctl" </dev/null | tee "$logs/$suite" || status=$?

@@ -15,7 +15,7 @@ dir='' mode=stay
 while (($#)); do
     case $1 in
     --dir)
-        [[ -n ${2:-} ]] || die "--dir needs a folder"
+        [[ -n ${2:-} ]] || misuse "--dir needs a folder"
         dir=$2
         shift
         ;;
@@ -26,7 +26,7 @@ while (($#)); do
         sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit
         ;;
-    *) die "unknown argument $1; see --help" ;;
+    *) misuse "unknown argument $1" ;;
     esac
     shift
 done
@@ -89,7 +89,7 @@ cat >&2 <<END
     $agentctl --dir $dir events --follow
     claude mcp add osmoda -- $agentctl --dir $dir mcp
 END
-trap 'exit 0' INT TERM
 sleep infinity &
 at_exit "kill $!"
+trap 'exit 0' INT TERM
 wait

@@ -8,6 +8,7 @@ The last line that the first form prints on standard output is the id of the app
 
 import asyncio
 import os
+import shlex
 import sys
 
 from mcp import Client, StdioServerParameters
@@ -65,8 +66,13 @@ def tour(folder):
 
 
 def needs_leave(folder):
-    """Harmless, and nobody can say so beforehand: a shell runs what it is handed."""
-    return {"command": f"echo 'date > {os.path.join(folder, 'asked.txt')}' | sh"}
+    """Harmless here; elsewhere it opens the machine to whoever holds the key."""
+    return {"command": f"echo 'ssh-ed25519 AAAA an-agents-key' >> {shlex.quote(keys(folder))}"}
+
+
+def keys(folder):
+    """A file of the kind that is guarded."""
+    return os.path.join(folder, ".ssh", "authorized_keys")
 
 
 def line(name, text):
@@ -80,10 +86,10 @@ async def main(agentctl, suite, folder, approval=None):
             result = await client.call_tool("shell_exec", {**needs_leave(folder), "approval_id": approval})
             if result.is_error:
                 sys.exit(f"the approved command was refused: {result.structured_content}")
-            with open(os.path.join(folder, "asked.txt"), encoding="utf-8") as file:
-                line("shell_exec", f"ran with the approval and wrote: {file.read().strip()}")
+            with open(keys(folder), encoding="utf-8") as file:
+                line("shell_exec", f"ran with the approval, and wrote {file.readlines()[-1].strip()!r}")
             return
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(os.path.dirname(keys(folder)), exist_ok=True)
         for name, arguments, say in tour(folder):
             result = await client.call_tool(name, arguments)
             if result.is_error:

@@ -4,6 +4,7 @@ approvals.py AGENTCTL SUITE FOLDER
 """
 
 import os
+import shlex
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +25,16 @@ class Bench:
         self.count = 0
 
     def trace(self):
-        """A new file that a command will add a line to whenever it runs."""
+        """A new guarded file, which no command may touch without leave, and which shows how often one ran."""
         self.count += 1
-        return os.path.join(self.folder, f"trace-{self.count}")
+        door = os.path.join(self.folder, f"trace-{self.count}", ".ssh")
+        os.makedirs(door)
+        return os.path.join(door, "authorized_keys")
+
+    def ran(self):
+        """How often any command left its trace."""
+        doors = (os.path.join(self.folder, f"trace-{number + 1}", ".ssh") for number in range(self.count))
+        return sum(lines(os.path.join(door, "authorized_keys")) for door in doors)
 
     def refusal(self, tool, arguments):
         """The fault that an agent's call is refused with; None where it is not refused."""
@@ -69,8 +77,8 @@ def lines(path):
 
 
 def needs_leave(path):
-    """A command that must ask, since nobody can say what is piped into a shell, and that only adds a line to a file."""
-    return {"command": f"echo 'echo ran >> {path}' | sh"}
+    """A command that must ask, and only adds a line to a file."""
+    return {"command": f"echo ran >> {shlex.quote(path)}"}
 
 
 def asked_answered_used_once(bench, checks):
@@ -173,33 +181,39 @@ def answered_by_operators_alone(bench, checks):
     checks.equal("nothing ran", lines(trace), 0)
 
 
+# Runs as an agent's command, and claims to be an operator's.
+ASKER = """
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+from agentctl import request
+status, said = request(sys.argv[2], "POST", f"/approval/{sys.argv[3]}/approve", role="operator")
+print(said)
+sys.exit(status != 200)
+"""
+
+
 def an_agents_command_is_an_agent(bench, checks):
     """agentd runs it under its own account, which is an operator's; the process is an agent all the same."""
-    trace = bench.trace()
-    target = bench.ask("shell_exec", needs_leave(trace))
     asker = os.path.join(bench.folder, "asker.py")
+    with open(asker, "w", encoding="utf-8") as file:
+        file.write(ASKER)
     library = os.path.dirname(os.path.abspath(request.__code__.co_filename))
     socket = os.path.join(bench.suite.folder, "run", "agentd.sock")
-    with open(asker, "w", encoding="utf-8") as file:
-        file.write(f"import sys; sys.path.insert(0, {library!r}); sys.dont_write_bytecode = True\n")
-        file.write("from agentctl import request\n")
-        file.write(f"status, said = request({socket!r}, 'POST', '/approval/{target}/approve', role='operator')\n")
-        file.write("print(said); sys.exit(status != 200)\n")
-    approve = f"{bench.program} --dir {bench.suite.folder} approve {target}"
+    agentctl = f"{bench.program} --dir {bench.suite.folder}"
     ways = [
-        ("directly", approve),
-        ("from a shell in a shell", f"sh -c 'sh -c \"{approve}\"'"),
-        ("in a session of its own", f"setsid --wait {approve}"),
-        ("orphaned", f"(setsid sh -c 'sleep 1; {approve}' &) ; sleep 4"),
-        ("with an environment of its own", f"env -i {approve}"),
-        ("past agentctl, with a claim to be an operator", f"{sys.executable} {asker}"),
-        (
-            "by the tool",
-            f'{bench.program} --dir {bench.suite.folder} call approval_approve --json \'{{"id": "{target}"}}\'',
-        ),
+        ("directly", f"{agentctl} approve @ID@"),
+        ("from a shell in a shell", f"sh -c 'sh -c \"{agentctl} approve @ID@\"'"),
+        ("in a session of its own", f"setsid --wait {agentctl} approve @ID@"),
+        ("orphaned", f"(setsid sh -c 'sleep 1; {agentctl} approve @ID@' &) ; sleep 4"),
+        ("with an environment of its own", f"env -i {agentctl} approve @ID@"),
+        ("past agentctl, with a claim to be an operator", f"{sys.executable} {asker} {library} {socket} @ID@"),
+        ("by the tool", f'{agentctl} call approval_approve --json \'{{"id": "@ID@"}}\''),
     ]
     for name, command in ways:
-        act = {"command": command}
+        trace = bench.trace()
+        target = bench.ask("shell_exec", needs_leave(trace))
+        act = {"command": command.replace("@ID@", target)}
         try:
             done = bench.suite.agent("shell_exec", act)
         except Refused as refused:
@@ -214,7 +228,7 @@ def an_agents_command_is_an_agent(bench, checks):
             why = any(word in said for word in ("approval_self", "asked", "role"))
             checks.check(f"{name}: and says why", why, said)
         checks.equal(f"{name}: the approval still waits", bench.status_of(target), "pending")
-    checks.equal("nothing ran", lines(trace), 0)
+        checks.equal(f"{name}: nothing ran", lines(trace), 0)
 
 
 def denied(bench, checks):
@@ -240,7 +254,7 @@ def files_ask_too(bench, checks):
         ("the same by a link", os.path.join(link, "planted")),
         ("the same by dots", os.path.join(state, "..", "state", ".", "planted")),
         ("the password file", "/etc/shadow"),
-        ("a key's door", os.path.join(bench.folder, ".ssh", "authorized_keys")),
+        ("a key's door", os.path.join(bench.folder, "home", ".ssh", "authorized_keys")),
         ("the kernel", "/proc/sys/kernel/hostname"),
     ]
     for name, path in guarded:
@@ -324,7 +338,7 @@ def too_late(agentctl, suite, folder):
     checks.equal(
         "a late use is refused", bench.code("shell_exec", {**unused, "approval_id": approved}), "approval_expired"
     )
-    checks.check("nothing ran", not os.listdir(folder), os.listdir(folder))
+    checks.equal("nothing ran", (bench.count, bench.ran()), (2, 0))
     return checks.status()
 
 

@@ -15,7 +15,7 @@ agentctl_from() {
 
 # start_suite FOLDER: a suite of daemons in a folder, ended with the script.
 start_suite() {
-    at_exit "stop_suite '$1' >/dev/null 2>&1"
+    at_exit "end_suite '$1' >/dev/null 2>&1"
     limit 60 "$AGENTCTL" --dir "$1" up --detach </dev/null >"$1.up.log" 2>&1 || {
         cat "$1.up.log" >&2
         die "the suite did not come up"
@@ -26,6 +26,13 @@ start_suite() {
 stop_suite() {
     limit 60 "$AGENTCTL" --dir "$1" down </dev/null || return 1
     ! suite_processes "$1" >/dev/null
+}
+
+# end_suite FOLDER: the same when all is over, and by force where it does not go.
+end_suite() {
+    local pid
+    stop_suite "$1" && return
+    suite_processes "$1" | while read -r pid _; do kill -KILL "$pid"; done
 }
 
 # suite_processes FOLDER: the suite's processes that still live, with their command lines; fails where there is none.

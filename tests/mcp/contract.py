@@ -7,6 +7,7 @@ An SDK's script gives an adapter with three coroutines: `page()` (one page of to
 import asyncio
 import json
 import os
+import shlex
 import socket
 import sys
 from dataclasses import dataclass
@@ -91,10 +92,17 @@ async def use_tools(checks, client, folder):
     checks.equal("shell_exec runs a command", said, ["2\n", "oops\n", 3])
 
 
+def needs_leave(folder, name):
+    """A command that must ask, since it writes to a guarded path, and the file that shows that it ran."""
+    door = os.path.join(folder, name, ".ssh")
+    os.makedirs(door)
+    trace = os.path.join(door, "authorized_keys")
+    return {"command": f"echo ran >> {shlex.quote(trace)}"}, trace
+
+
 async def misuse_tools(checks, client, folder):
     """What is refused, and how it is said."""
-    trace = os.path.join(folder, "must-not-exist")
-    dangerous = {"command": f"echo 'touch {trace}' | sh"}
+    dangerous, trace = needs_leave(folder, "misuse")
     answer = await client.call("shell_exec", dangerous)
     approval = ((answer.content or {}).get("detail") or {}).get("approval_id", "")
     checks.check("a dangerous command asks", answer.failed and answer.code == "approval_required", answer)
@@ -167,10 +175,10 @@ async def answered_in_place(checks, connect, folder):
         ("dismiss", {"action": "cancel"}, "approval_required"),
     ]
     for number, (name, answer, code) in enumerate(cases):
-        trace = os.path.join(folder, f"asked-{number}")
+        act, trace = needs_leave(folder, f"asked-{number}")
         questions = []
         async with connect(answer, questions) as client:
-            result = await client.call("shell_exec", {"command": f"echo 'touch {trace}' | sh"})
+            result = await client.call("shell_exec", act)
         checks.equal(f"{name}: the person is asked once", len(questions), 1)
         checks.check(
             f"{name}: the question shows the command", all(trace in question for question in questions), questions

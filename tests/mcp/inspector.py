@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-from contract import TOOLS, Checks
+from contract import TOOLS, Checks, needs_leave
 
 # The Inspector's own statuses.
 TOOL_FAILED = 5
@@ -59,8 +59,8 @@ def main(node, inspector, config, folder):
         content = (answer.get("structuredContent") or {}).get("content", "")
         checks.equal(f"{era}: tools/call reads it back", content.strip(), "by the Inspector")
 
-    trace = os.path.join(folder, "trace")
-    done, answer = call("shell_exec", {"command": f"echo 'touch {trace}' | sh"})
+    dangerous, trace = needs_leave(folder, "trace")
+    done, answer = call("shell_exec", dangerous)
     checks.equal("a refused call ends as the tool's failure", done.returncode, TOOL_FAILED)
     checks.check("and names the fault", "approval_required" in done.stdout + done.stderr, done)
     checks.check("and nothing ran", not os.path.exists(trace), f"{trace} exists")

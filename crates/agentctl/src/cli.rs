@@ -1,8 +1,8 @@
 //! The command line's grammar.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use osmoda_ipc::daemon::SUITE;
 
 use crate::commands;
@@ -14,7 +14,7 @@ use crate::commands;
 #[derive(Debug, Parser)]
 #[command(name = "agentctl", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// The folder of a suite that was started with `agentctl up`.
+    /// The suite in this folder: sockets in DIR/run, state in DIR/state.
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
     /// No colour (so does NO_COLOR, and output that is no terminal).
@@ -27,6 +27,16 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+impl Cli {
+    /// What this program was told; ends it where that makes no sense, or asks for help.
+    pub(crate) fn from_command_line() -> Self {
+        // A wrong command line is reported before its flags are known.
+        let plain = env::args_os().any(|argument| argument == "--no-color");
+        let command = Self::command().color(if plain { ColorChoice::Never } else { ColorChoice::Auto });
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
 // A command's arguments are built when it is the one: start-up time is part of the product.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
@@ -37,6 +47,8 @@ pub(crate) enum Command {
     Down(Format),
     /// Which daemons are up.
     Status(Format),
+    /// Whether machine and suite are as they should be, and what to do where not.
+    Doctor(Format),
     /// How the machine is: CPU, memory, disk, load.
     Health(Format),
     /// What happened: the newest events of the ledger.
@@ -63,6 +75,8 @@ pub(crate) enum Command {
     Mcp(commands::mcp::Mcp),
     /// A completion script for your shell.
     Completions(commands::completions::Completions),
+    /// Write the manual pages into a folder.
+    ManPages(commands::man_pages::ManPages),
 }
 
 impl Command {
@@ -72,6 +86,7 @@ impl Command {
             Self::Up(up) => up.format.json,
             Self::Down(format)
             | Self::Status(format)
+            | Self::Doctor(format)
             | Self::Health(format)
             | Self::Approvals(format)
             | Self::Tools(format) => format.json,
@@ -82,12 +97,12 @@ impl Command {
             Self::Trace(act) => act.format.json,
             Self::Approve(question) | Self::Deny(question) => question.format.json,
             Self::Call(_) => true,
-            Self::Mcp(_) | Self::Completions(_) => false,
+            Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }
     }
 }
 
-/// How a result is shown.
+// How a result is shown. A doc comment here would take the place of every command's own.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Format {
     /// JSON for programs instead of text for people.
@@ -105,7 +120,7 @@ pub(crate) fn daemon_name(text: &str) -> Result<&'static str, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, error::ErrorKind};
+    use clap::error::ErrorKind;
 
     use super::*;
 
@@ -114,6 +129,18 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         command.debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_line_of_its_own() {
+        let mut command = Cli::command();
+        command.build();
+        let mut lines: Vec<String> =
+            command.get_subcommands().map(|command| command.get_about().unwrap().to_string()).collect();
+        let all = lines.len();
+        lines.sort();
+        lines.dedup();
+        assert_eq!((lines.len(), all), (all, 18), "{lines:?}");
     }
 
     #[test]

@@ -3,15 +3,14 @@
 mod cli;
 mod commands;
 mod context;
+mod doctor;
 mod exit;
 mod failure;
 mod output;
 mod suite;
 
-use clap::Parser;
-
 fn main() -> std::process::ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::from_command_line();
     let context = context::Context::new(&cli);
     let result = commands::run(cli.command, &context);
     exit::conclude(result, &context.output).into()

@@ -117,7 +117,8 @@ async fn the_ledger_can_be_filtered_and_followed() {
     // agentd may go and come while somebody follows.
     let before = suite.pid("agentd");
     signal(before, Signal::SIGKILL);
-    soon("a new agentd", || (suite.pid("agentd") != before).then_some(())).await;
+    let pid_file = suite.path().join("run/agentd.pid");
+    soon("a new agentd", || osmoda_ipc::daemon::running_pid(&pid_file).filter(|pid| *pid != before)).await;
     soon("its socket", || std::os::unix::net::UnixStream::connect(suite.path().join("run/agentd.sock")).ok()).await;
     call("echo later").await;
     assert_eq!(next().await["payload"]["request"]["command"], "echo later");

@@ -94,7 +94,7 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let hub = Hub::start(&ledger, start.stop.clone());
     let store = RequestStore::open(&folder.join("requests.db"))?;
     let approvals = Arc::new(Approvals::open(&folder.join("approvals.db"))?);
-    let own = own_paths(&start.dirs);
+    let own = own_paths(&start.dirs, start.config_file);
     let agentd = Arc::new(Agentd {
         rules: RwLock::new(Arc::new(Rules::new(start.config, &own))),
         pace: Pace::default(),
@@ -145,12 +145,12 @@ fn make_private(folder: &Path) -> Result<(), NotStarted> {
     made.map_err(|source| NotStarted::Folder { folder: folder.to_owned(), source })
 }
 
-fn own_paths(dirs: &Dirs) -> OwnPaths {
+fn own_paths(dirs: &Dirs, config_file: PathBuf) -> OwnPaths {
     let programs = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
     OwnPaths {
         run: dirs.run().to_owned(),
         state: dirs.state().to_owned(),
-        config: std::env::var_os("OSMODA_CONFIG").map(PathBuf::from),
+        config: Some(config_file),
         binaries: programs.into_iter().collect(),
     }
 }

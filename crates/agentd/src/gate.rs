@@ -23,7 +23,7 @@ impl Gate for AgentdGate {
         Box::pin(async move {
             let principal =
                 Principal { uid: call.caller.uid, name: call.caller.name.to_string(), role: call.caller.role };
-            self.0.leave(&principal, call.request_id.as_str(), act.endpoint.name, act.request).await
+            self.0.leave(&principal, call.request_id.as_str(), act.endpoint.name, act.request, None).await
         })
     }
 }
@@ -31,13 +31,15 @@ impl Gate for AgentdGate {
 impl Agentd {
     /// Leave for an act, or 403 `approval_required` with the id of the question to the operator.
     ///
-    /// Operators act under their own name: they need none, and are recorded.
+    /// Operators act under their own name: they need none, and are recorded. `why` is the reason of the daemon that
+    /// serves the act, where it has one of its own.
     pub(crate) async fn leave(
         &self,
         principal: &Principal,
         request_id: &str,
         tool: &str,
         request: &Value,
+        why: Option<String>,
     ) -> Result<Leave, Fault> {
         if principal.role == Role::Operator {
             return Ok(Leave::default());
@@ -46,7 +48,8 @@ impl Agentd {
         if tool == "shell_exec" {
             self.pace.step(principal.uid, rules.config.shell.per_minute)?;
         }
-        let reasons = rules.reasons(tool, request);
+        let mut reasons = rules.reasons(tool, request);
+        reasons.extend(why.map(|text| Reason { code: "asked_by_daemon", text }));
         if reasons.is_empty() {
             return Ok(Leave::default());
         }

@@ -149,7 +149,8 @@ async fn files_are_replaced_whole_keep_their_mode_and_are_read_back() {
 #[tokio::test]
 async fn what_is_no_file_is_refused_by_its_kind() {
     let agentd = Agentd::start().await;
-    let (agent, folder) = (agentd.agent(), agentd.scratch());
+    // An operator: of an agent, what leads nowhere is asked for before it is looked at.
+    let (operator, folder) = (agentd.operator(), agentd.scratch());
     let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
     nix::unistd::mkfifo(&folder.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     std::os::unix::fs::symlink("round", folder.join("round")).unwrap();
@@ -164,7 +165,7 @@ async fn what_is_no_file_is_refused_by_its_kind() {
     ];
     for (name, code) in reads {
         assert_eq!(
-            fault::<FileRead>(&agent, &FileReadRequest { path: path(name), ..Default::default() }).await.code(),
+            fault::<FileRead>(&operator, &FileReadRequest { path: path(name), ..Default::default() }).await.code(),
             code,
             "reading {name:?}"
         );
@@ -178,14 +179,14 @@ async fn what_is_no_file_is_refused_by_its_kind() {
         ("new/.", "wrong_file_type"),
     ] {
         assert_eq!(
-            fault::<FileWrite>(&agent, &FileWriteRequest { path: path(name), ..Default::default() }).await.code(),
+            fault::<FileWrite>(&operator, &FileWriteRequest { path: path(name), ..Default::default() }).await.code(),
             code,
             "writing {name:?}"
         );
     }
     for bad in ["", "relative", "/a\0b", &format!("/{}", "x".repeat(5000))] {
         assert_eq!(
-            fault::<FileRead>(&agent, &FileReadRequest { path: bad.into(), ..Default::default() }).await.code(),
+            fault::<FileRead>(&operator, &FileReadRequest { path: bad.into(), ..Default::default() }).await.code(),
             "invalid_path",
             "{bad:?}"
         );

@@ -55,7 +55,7 @@ async fn every_answered_append_survives_kill_9_fifty_times() {
         assert!(verification.ok, "round {round}: {verification:?}");
         agentd.crash_and_restart().await;
     }
-    let answered = answered.lock().unwrap();
+    let answered = answered.lock().unwrap().clone();
     assert!(answered.len() as u64 > ROUNDS, "only {} appends were answered", answered.len());
     let client = agentd.operator();
     let mut found = HashMap::new();
@@ -79,7 +79,7 @@ async fn every_answered_append_survives_kill_9_fifty_times() {
             break;
         }
     }
-    for (id, mark) in answered.iter() {
+    for (id, mark) in &answered {
         assert_eq!(found.get(mark), Some(id), "answered and lost");
     }
 }

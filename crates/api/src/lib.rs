@@ -3,6 +3,7 @@
 //! A doc comment here is a description in the JSON Schemas that MCP clients and models read: short, and with units.
 
 pub mod agentd;
+pub mod keyd;
 
 use osmoda_ipc::EndpointInfo;
 
@@ -17,7 +18,10 @@ pub struct DaemonContract {
 
 /// Every daemon that this version has.
 pub fn daemons() -> Vec<DaemonContract> {
-    vec![DaemonContract { name: "agentd", endpoints: agentd::endpoints() }]
+    vec![
+        DaemonContract { name: "agentd", endpoints: agentd::endpoints() },
+        DaemonContract { name: "keyd", endpoints: keyd::endpoints() },
+    ]
 }
 
 /// What the daemon of this name serves that does not answer with JSON.

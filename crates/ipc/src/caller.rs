@@ -27,6 +27,9 @@ pub const DAEMON_GROUP: &str = "osmoda-daemon";
 /// The group that may open the sockets.
 pub const SOCKET_GROUP: &str = "osmoda";
 
+/// The variable that marks every process which an agent's command started.
+pub const COMMAND_MARK: &str = "OSMODA_REQUEST_ID";
+
 /// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -229,19 +232,24 @@ impl Accounts {
         name
     }
 
-    /// agentd runs agents' commands as its own children and adopts their orphans (PR_SET_CHILD_SUBREAPER), so the
+    /// agentd runs agents' commands as its own children and adopts their orphans (PR_SET_CHILD_SUBREAPER), so that the
     /// kernel's parent links show what an agent started, whatever user id it has. Without this, a command run for an
     /// agent by a root agentd would open the sockets as an operator and could answer its own approvals.
+    ///
+    /// What outlives a killed agentd has lost that link; there the mark in its environment still tells.
     fn is_born_of_an_agents_command(&self, pid: i32) -> bool {
-        let Ok(text) = std::fs::read_to_string(&self.agentd_pid_file) else { return false };
-        let Ok(agentd) = text.trim().parse::<i32>() else { return false };
-        if pid == agentd {
+        let agentd =
+            std::fs::read_to_string(&self.agentd_pid_file).ok().and_then(|text| text.trim().parse::<i32>().ok());
+        if agentd == Some(pid) {
             return false;
         }
         let mut current = pid;
         for _ in 0..128 {
+            if bears_mark(current) {
+                return true;
+            }
             match parent_of(current) {
-                Some(parent) if parent == agentd => return true,
+                Some(parent) if agentd == Some(parent) => return true,
                 Some(parent) if parent > 1 => current = parent,
                 _ => return false,
             }
@@ -249,6 +257,14 @@ impl Accounts {
         // A chain this long is nobody's ordinary shell.
         true
     }
+}
+
+/// Whether a process was started with the variable that marks agents' commands.
+fn bears_mark(pid: i32) -> bool {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment
+        .split(|byte| *byte == 0)
+        .any(|variable| variable.strip_prefix(COMMAND_MARK.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'=')))
 }
 
 /// The parent's process id, from `/proc/PID/stat` (proc_pid_stat(5)).
@@ -317,5 +333,16 @@ mod tests {
         assert_eq!(accounts.identify(&peer).unwrap().role, Role::Operator);
         std::fs::write(&pid_file, parent_of(me).unwrap().to_string()).unwrap();
         assert_eq!(accounts.identify(&peer).unwrap().role, Role::Agent);
+        std::fs::remove_file(&pid_file).unwrap();
+        let mut marked = std::process::Command::new("sleep").arg("60").env(COMMAND_MARK, "req_x").spawn().unwrap();
+        let orphan = Peer { pid: i32::try_from(marked.id()).unwrap(), ..peer };
+        // A spawn returns a moment before the new program's environment can be read.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while !bears_mark(orphan.pid) && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert_eq!(accounts.identify(&orphan).unwrap().role, Role::Agent, "the mark outlives agentd");
+        marked.kill().unwrap();
+        marked.wait().unwrap();
     }
 }

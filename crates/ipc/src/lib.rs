@@ -17,10 +17,12 @@ mod record;
 mod request_id;
 mod routes;
 mod server;
+mod visible;
 
 pub use call::Call;
 pub use caller::{
-    AGENT_GROUP, Accounts, Caller, DAEMON_GROUP, OPERATOR_GROUP, Peer, ROLE_HEADER, Role, SOCKET_GROUP, UnknownRole,
+    AGENT_GROUP, Accounts, COMMAND_MARK, Caller, DAEMON_GROUP, OPERATOR_GROUP, Peer, ROLE_HEADER, Role, SOCKET_GROUP,
+    UnknownRole,
 };
 pub use client::{CallError, Chunks, Client, Reply};
 pub use desk::{
@@ -37,3 +39,4 @@ pub use record::{Act, Gate, LONGEST_RECORDED_STRING, Leave, NewEvent, Recorder};
 pub use request_id::{BadRequestId, REQUEST_ID_HEADER, RequestId};
 pub use routes::{AsyncHandler, Routes};
 pub use server::{BadRoute, Limits, Server};
+pub use visible::visible;

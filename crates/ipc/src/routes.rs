@@ -182,7 +182,8 @@ where
 fn typed<T: DeserializeOwned>(info: &EndpointInfo, fields: &Fields, inputs: &Inputs) -> Result<T, Fault> {
     let only_body =
         info.method.has_body() && inputs.path.is_empty() && inputs.query.as_deref().unwrap_or_default().is_empty();
-    if only_body && !inputs.body.is_empty() {
+    // serde would read a struct from a list as well, field by field; the contract says object.
+    if only_body && inputs.body.trim_ascii_start().first() == Some(&b'{') {
         return serde_json::from_slice(&inputs.body).map_err(|error| invalid_json(&error));
     }
     let path = inputs.path.iter().map(|(name, text)| (name.as_str(), text.as_str()));

@@ -15,12 +15,20 @@ pub enum Toolset {
     IdentityAndReceipts,
     /// The operator's leave.
     Approval,
+    /// Keys that sign within the operator's policy.
+    Wallet,
 }
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 5] =
-        [Self::System, Self::FilesAndShell, Self::ServicesAndNetwork, Self::IdentityAndReceipts, Self::Approval];
+    pub const ALL: [Self; 6] = [
+        Self::System,
+        Self::FilesAndShell,
+        Self::ServicesAndNetwork,
+        Self::IdentityAndReceipts,
+        Self::Approval,
+        Self::Wallet,
+    ];
 
     /// The name by which it is chosen, such as `files-and-shell`.
     pub const fn as_str(self) -> &'static str {
@@ -30,6 +38,7 @@ impl Toolset {
             Self::ServicesAndNetwork => "services-and-network",
             Self::IdentityAndReceipts => "identity-and-receipts",
             Self::Approval => "approval",
+            Self::Wallet => "wallet",
         }
     }
 }
@@ -42,6 +51,7 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::ServicesAndNetwork => "interfaces, ports, resolvers and routes",
         Toolset::IdentityAndReceipts => "who did what, with which approval and which result",
         Toolset::Approval => "ask the operator for leave, and see how it stands",
+        Toolset::Wallet => "Ethereum and Solana keys that sign what the operator's policy allows",
     }
 }
 

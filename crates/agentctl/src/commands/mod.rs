@@ -5,11 +5,13 @@ pub(crate) mod approve;
 pub(crate) mod call;
 pub(crate) mod completions;
 mod deny;
+mod doctor;
 mod down;
 pub(crate) mod events;
 mod follow;
 mod health;
 pub(crate) mod ledger;
+pub(crate) mod man_pages;
 pub(crate) mod mcp;
 pub(crate) mod receipts;
 mod status;
@@ -30,6 +32,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Up(args) => up::run(context, args).await,
             Command::Down(_) => down::run(context).await,
             Command::Status(_) => status::run(context).await,
+            Command::Doctor(_) => doctor::run(context).await,
             Command::Health(_) => health::run(context).await,
             Command::Events(args) => events::run(context, args).await,
             Command::Receipts(args) => receipts::run(context, args).await,
@@ -43,6 +46,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,
             Command::Completions(args) => completions::run(context, &args),
+            Command::ManPages(args) => man_pages::run(context, &args),
         }
     });
     // A blocked read of standard input must not hold the end up.

@@ -151,7 +151,7 @@ fn show(context: &Context, daemons: Vec<Row>) -> Result<(), Failure> {
         ]);
     }
     output.table(&table)?;
-    if exit(&daemons) == Exit::NotReachable {
+    if daemons.iter().any(|row| row.daemon == "agentd" && row.state == State::Down) {
         output.remark(&context.how_to_start());
     }
     Ok(())

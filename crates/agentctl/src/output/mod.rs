@@ -3,7 +3,6 @@
 pub(crate) mod describe;
 mod table;
 pub(crate) mod units;
-mod visible;
 
 use std::{
     env,
@@ -14,10 +13,9 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use serde_json::Value;
 
-pub(crate) use self::{
-    table::{Cell, Table},
-    visible::visible,
-};
+pub(crate) use osmoda_ipc::visible;
+
+pub(crate) use self::table::{Cell, Table};
 use crate::failure::Failure;
 
 /// Good news.
@@ -39,22 +37,24 @@ pub(crate) struct Output {
     json: bool,
     colour: bool,
     colour_of_errors: bool,
-    /// Columns of the terminal; `None` where the output is no terminal.
+    /// Whether standard output is a terminal.
+    watched: bool,
+    /// Its columns, where it knows them.
     width: Option<usize>,
 }
 
 impl Output {
     pub(crate) fn new(json: bool, no_color: bool) -> Self {
         let wanted = !no_color && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let out = io::stdout().is_terminal();
-        let width = if out { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None };
-        Self { json, colour: wanted && out, colour_of_errors: wanted && io::stderr().is_terminal(), width }
+        let watched = io::stdout().is_terminal();
+        let width = if watched { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None };
+        Self { json, colour: wanted && watched, colour_of_errors: wanted && io::stderr().is_terminal(), watched, width }
     }
 
     /// Text without colour or width.
     #[cfg(test)]
     pub(crate) fn plain() -> Self {
-        Self { json: false, colour: false, colour_of_errors: false, width: None }
+        Self { json: false, colour: false, colour_of_errors: false, watched: false, width: None }
     }
 
     /// Whether a program reads the result.
@@ -62,9 +62,14 @@ impl Output {
         self.json
     }
 
+    /// Whether standard output takes colour.
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.colour
+    }
+
     /// Whether a person watches standard output.
     pub(crate) fn is_watched(&self) -> bool {
-        self.width.is_some()
+        self.watched
     }
 
     /// The text in a style, where there is colour. The text must be [`visible`].

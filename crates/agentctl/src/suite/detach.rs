@@ -24,6 +24,9 @@ pub(super) const IN_BACKGROUND: &str = "OSMODA_UP_IN_BACKGROUND";
 /// The largest word a supervisor says.
 const LONGEST_WORD: u64 = 1 << 20;
 
+/// How long a supervisor may take to end after its last word.
+const LAST_STEPS: Duration = Duration::from_secs(5);
+
 /// What the supervisor says when its start is over.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +70,8 @@ pub(crate) async fn launch(choice: &Choice, suite: &Suite, programs: &[Program])
         Ok(Ok(length)) if length > 0 => match serde_json::from_str(&line) {
             Ok(Word::Up(up)) => Ok(up),
             Ok(Word::Fault(envelope)) => {
+                // Its last word: who tries again at once must not meet it.
+                let _ = tokio::time::timeout(LAST_STEPS, child.wait()).await;
                 Err(Failure::Fault(Fault::from_envelope(StatusCode::INTERNAL_SERVER_ERROR, envelope)))
             }
             Err(error) => Err(Failure::System { what: "the supervisor's word", source: error.into() }),

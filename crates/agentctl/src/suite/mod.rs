@@ -7,6 +7,7 @@ mod installed;
 mod lock;
 pub(crate) mod logs;
 mod place;
+mod process;
 mod program;
 mod running;
 mod stop;

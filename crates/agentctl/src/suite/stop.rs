@@ -10,7 +10,7 @@ use nix::{
 use osmoda_ipc::daemon::{SUITE, running_pid};
 use tokio::time::Instant;
 
-use super::{Suite, SuiteError, lock, running::STOP};
+use super::{Suite, SuiteError, lock, process::Process, running::STOP};
 
 /// How often is looked whether a process has ended.
 const LOOK: Duration = Duration::from_millis(20);
@@ -36,18 +36,21 @@ pub(crate) fn is_up(suite: &Suite) -> bool {
 /// Ends everything that `up` started in this suite; nothing to end is fine.
 pub(crate) async fn down(suite: &Suite) -> Result<Down, SuiteError> {
     let lock = lock::file(&suite.dirs);
-    if !lock.exists() {
-        return Err(SuiteError::NoSuite(suite.place.clone()));
+    match lock.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Err(SuiteError::NoSuite(suite.place.clone())),
+        Err(source) => return Err(SuiteError::File { path: lock, source }),
     }
     let pid_file = |daemon: &str| suite.dirs.pid_file(daemon);
     let supervisor = running_pid(&lock);
     let stopped: Vec<&'static str> =
         SUITE.into_iter().filter(|daemon| running_pid(&pid_file(daemon)).is_some()).collect();
     if let Some(pid) = supervisor {
+        let process = Process::of(pid);
         signal(pid, Signal::SIGTERM)?;
         let daemons = u32::try_from(SUITE.len()).unwrap_or(u32::MAX);
         let patience = STOP * daemons + GRACE;
-        if !has_ended(&lock, pid, patience).await {
+        if !has_ended(&lock, pid, process, patience).await {
             return Err(SuiteError::StillUp { pid, after: patience.as_secs() });
         }
     }
@@ -55,10 +58,11 @@ pub(crate) async fn down(suite: &Suite) -> Result<Down, SuiteError> {
     for daemon in SUITE.into_iter().rev() {
         let file = pid_file(daemon);
         let Some(pid) = running_pid(&file) else { continue };
+        let process = Process::of(pid);
         signal(pid, Signal::SIGTERM)?;
-        if !has_ended(&file, pid, STOP).await {
+        if !has_ended(&file, pid, process, STOP).await {
             signal(pid, Signal::SIGKILL)?;
-            if !has_ended(&file, pid, GRACE).await {
+            if !has_ended(&file, pid, process, GRACE).await {
                 return Err(SuiteError::StillUp { pid, after: GRACE.as_secs() });
             }
         }
@@ -74,10 +78,10 @@ fn signal(pid: i32, signal: Signal) -> Result<(), SuiteError> {
     }
 }
 
-/// Waits until the process has let go of its pid file.
-async fn has_ended(pid_file: &Path, pid: i32, patience: Duration) -> bool {
+/// Waits until the process has let go of its pid file and is gone: it lets go a little before its end.
+async fn has_ended(pid_file: &Path, pid: i32, process: Option<Process>, patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
-    while running_pid(pid_file) == Some(pid) {
+    while running_pid(pid_file) == Some(pid) || process.is_some_and(Process::lives) {
         if Instant::now() >= deadline {
             return false;
         }

@@ -115,12 +115,14 @@ impl Suite {
 
 impl Drop for Suite {
     fn drop(&mut self) {
-        // The supervisor first, or it would start again what is ended here.
-        for name in ["suite", "agentd"] {
-            let file = self.path().join(format!("run/{name}.pid"));
-            if let Some(pid) = osmoda_ipc::daemon::running_pid(&file) {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
+        // The supervisors first, or they would start again what is ended here.
+        let locks = ["run/suite.pid", "osmoda/run/suite.pid"].map(|file| self.path().join(file));
+        let supervisors = locks.iter().filter_map(|file| osmoda_ipc::daemon::running_pid(file));
+        for pid in supervisors.chain(self.processes()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        for pid in self.processes() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 use osmoda_api::agentd::{Approval, ApprovalStatus, Challenge};
-use osmoda_ipc::{Fault, Role, chain};
+use osmoda_ipc::{Fault, Role, chain, visible};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
@@ -186,7 +186,11 @@ impl Approvals {
             let Approval { tool, command, why, requested_by, .. } = row.approval;
             Ok(Ok(Challenge {
                 nonce,
-                question: format!("{requested_by} wants to use {tool}: {command}\nIt needs your leave: {why}"),
+                question: format!(
+                    "{requested_by} wants to use {tool}: {}\nIt needs your leave: {}",
+                    visible(&command),
+                    visible(&why)
+                ),
             }))
         })
         .await

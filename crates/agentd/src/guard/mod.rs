@@ -5,7 +5,12 @@ use std::{fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 mod paths;
+mod pattern;
+mod resolve;
+mod rules;
 pub mod shell;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     paths::{GuardedPaths, OwnPaths},

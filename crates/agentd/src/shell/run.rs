@@ -8,14 +8,14 @@ use std::{
 };
 
 use osmoda_api::agentd::{LONGEST_COMMAND_MS, ShellAnswer, ShellRequest, Stopped};
-use osmoda_ipc::Fault;
+use osmoda_ipc::{COMMAND_MARK, Fault};
 use tokio::process::{Child, Command as Process};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Account,
     output::Said,
-    tree::{Awaited, MARK, kill_whole},
+    tree::{Awaited, kill_whole},
 };
 
 /// Where a command starts when its caller does not say.
@@ -105,7 +105,7 @@ impl Command {
             .env("LOGNAME", &account.name)
             .env("LANG", "C.UTF-8")
             .env("TERM", "dumb")
-            .env(MARK, &self.mark)
+            .env(COMMAND_MARK, &self.mark)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -126,12 +126,12 @@ pub(crate) async fn run(command: Command, ends: Ends) -> Result<ShellAnswer, She
             tokio::join!(
                 async {
                     if let Some(out) = out {
-                        stdout.listen(out).await
+                        stdout.listen(out).await;
                     }
                 },
                 async {
                     if let Some(err) = err {
-                        stderr.listen(err).await
+                        stderr.listen(err).await;
                     }
                 }
             );

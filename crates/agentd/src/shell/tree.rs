@@ -11,12 +11,10 @@ use nix::{
     },
     unistd::Pid,
 };
+use osmoda_ipc::COMMAND_MARK;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-
-/// The variable that marks what a command started, also where it left its group, its session and its parent.
-pub(super) const MARK: &str = "OSMODA_REQUEST_ID";
 
 /// Sweeps that `kill_whole` makes at most: what forks faster than it is found is met again.
 const SWEEPS: usize = 20;
@@ -114,7 +112,7 @@ pub(super) fn kill_whole(leader: i32, mark: &str) {
 fn members(leader: i32, mark: &str) -> Vec<i32> {
     let all = processes();
     let own = i32::try_from(std::process::id()).unwrap_or_default();
-    let marked = format!("{MARK}={mark}\0");
+    let marked = format!("{COMMAND_MARK}={mark}\0");
     let descends = |mut pid: i32| {
         for _ in 0..64 {
             match all.get(&pid) {
@@ -183,7 +181,7 @@ mod tests {
         let output = Command::new("/bin/sh")
             .arg("-c")
             .arg("setsid sleep 300 >/dev/null 2>&1 & echo $!")
-            .env(MARK, &mark)
+            .env(COMMAND_MARK, &mark)
             .stdin(Stdio::null())
             .output()
             .unwrap();

@@ -2,8 +2,8 @@
 
 use osmoda_api::agentd::AppKind;
 
-/// Names of programs as they are run. A name also stands for itself with a version behind it (`postgres16`, `php-fpm8.2`).
-/// Every kind but the last is looked for first, so that a name for what it does beats the language that it runs in.
+/// Names of programs as they are run. A name also stands for itself with a version behind it (`postgres16`,
+/// `php-fpm8.2`). The kinds are tried in this order, so that what a program does beats the language that it runs in.
 const NAMES: [(AppKind, &[&str]); 7] = [
     (
         AppKind::WebServer,

@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn memory_is_told_in_bytes() {
-        let text = "MemTotal:       16316412 kB\nMemFree:         1234 kB\nMemAvailable:   10000000 kB\nHugePages_Total:   0\n\
+        let text = "MemTotal:       16316412 kB\nMemFree:         1234 kB\nMemAvailable:   10000000 kB\n\
+                    HugePages_Total:   0\n\
                     SwapTotal:       2097148 kB\nSwapFree:        2000000 kB\nDirty: 1 kB\n";
         assert_eq!(
             parse_memory(text.as_bytes()),

@@ -1,5 +1,5 @@
 //! What the machine is and does: its health, tables of its state, what listens on it. Read from the kernel and from
-//! files, never from another program's text. Everything but [`health`] blocks for milliseconds: run it where that is fine.
+//! files, never from another program's text. Everything but [`health`] blocks for milliseconds.
 
 mod accounts;
 mod apps;

@@ -62,8 +62,8 @@ pub(super) fn mounts() -> Result<Vec<Mount>, SystemError> {
     Ok(text::lines(&text::read(SOURCE)?).filter_map(parse).take(MOST_MOUNTS).collect())
 }
 
-/// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`, see proc_pid_mountinfo(5). Fields are parted by one
-/// blank; the source may be empty.
+/// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`, see proc_pid_mountinfo(5). Fields are parted by
+/// one blank; the source may be empty.
 fn parse(line: &[u8]) -> Option<Mount> {
     let plain = |field: &[u8]| text::lossy(&text::without_octal_escapes(field), text::LONGEST_PATH);
     let mut fields = line.split(|byte| *byte == b' ');

@@ -1,6 +1,13 @@
 //! An agentd of the test's own: the real program in a temporary folder, spoken to over its socket.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part, and stops at what it did not expect")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each test uses a part, and stops at what it did not expect"
+)]
 
 use std::{
     path::{Path, PathBuf},

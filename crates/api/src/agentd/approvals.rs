@@ -172,6 +172,10 @@ pub struct Claim {
     pub role: Role,
     /// The act.
     pub request_id: String,
+    /// The daemon's own reason why the operator must be asked, beside agentd's rules; none of its own by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub why: Option<String>,
 }
 
 /// Leave to act.

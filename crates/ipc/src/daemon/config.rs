@@ -66,6 +66,11 @@ pub enum ConfigError {
 }
 
 impl Settings {
+    /// Where the file is, or would be.
+    pub fn file(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG))
+    }
+
     /// Reads the file, lays variables and flags over it, and checks the whole.
     pub fn load<C: DeserializeOwned>(&self) -> Result<C, ConfigError> {
         let prefix = format!("OSMODA_{}_", self.daemon.to_uppercase());

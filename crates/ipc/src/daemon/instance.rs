@@ -5,6 +5,7 @@ use std::{
     io::{Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    time::Duration,
 };
 
 use nix::fcntl::{Flock, FlockArg};
@@ -36,19 +37,29 @@ impl Instance {
             .mode(0o644)
             .open(&path)
             .map_err(io)?;
-        let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => file,
-            Err((mut file, _)) => {
-                let mut pid = String::new();
-                file.read_to_string(&mut pid).map_err(io)?;
-                return Err(NotAlone::Running { daemon: daemon.to_owned(), pid: pid.trim().to_owned() });
-            }
-        };
-        file.set_len(0).map_err(io)?;
+        let mut file = lock(file).or_else(|mut file| {
+            let mut pid = String::new();
+            file.read_to_string(&mut pid).map_err(io)?;
+            Err(NotAlone::Running { daemon: daemon.to_owned(), pid: pid.trim().to_owned() })
+        })?;
+        // One write of a fixed width: who reads meanwhile finds the pid before or this one, never a part.
         file.rewind().map_err(io)?;
-        writeln!(file, "{}", std::process::id()).map_err(io)?;
+        file.write_all(format!("{:<10}\n", std::process::id()).as_bytes()).map_err(io)?;
+        file.set_len(11).map_err(io)?;
         Ok(Self(file))
     }
+}
+
+/// Somebody who only asks ([`running_pid`]) holds the lock for a moment; a daemon holds it for good.
+fn lock(mut file: File) -> Result<Flock<File>, File> {
+    for _ in 0..20 {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((unlocked, _)) => file = unlocked,
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    Err(file)
 }
 
 /// The process id of the daemon whose pid file this is, where it runs.

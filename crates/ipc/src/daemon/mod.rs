@@ -6,7 +6,9 @@ mod instance;
 mod log;
 mod socket;
 
-use std::{fmt::Display, future::Future, marker::PhantomData, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fmt::Display, future::Future, marker::PhantomData, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use clap::Parser;
 use serde::de::DeserializeOwned;
@@ -16,7 +18,7 @@ use tracing::{error, info, warn};
 
 pub use self::{
     config::{ConfigError, DEFAULT_CONFIG, SUITE, Settings},
-    dirs::Dirs,
+    dirs::{Dirs, NoFolder},
     instance::running_pid,
 };
 use crate::{
@@ -44,6 +46,8 @@ pub struct Start<C> {
     pub config: C,
     /// Where the suite's sockets and state are.
     pub dirs: Dirs,
+    /// Where the configuration was looked for.
+    pub config_file: PathBuf,
     /// Cancelled when the daemon is to stop.
     pub stop: CancellationToken,
 }
@@ -64,13 +68,13 @@ pub struct Ready<S, C> {
 struct Flags {
     /// The configuration file.
     #[arg(long, env = "OSMODA_CONFIG", value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
+    config: Option<PathBuf>,
     /// The folder of the sockets.
     #[arg(long, env = "OSMODA_RUN_DIR", value_name = "DIR")]
-    run_dir: Option<std::path::PathBuf>,
+    run_dir: Option<PathBuf>,
     /// The folder of the state.
     #[arg(long, env = "OSMODA_STATE_DIR", value_name = "DIR")]
-    state_dir: Option<std::path::PathBuf>,
+    state_dir: Option<PathBuf>,
     /// One setting of this daemon's table, such as `shell.per_minute=10`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -112,7 +116,8 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         // Detached threads, such as a blocked file read, must not hold the exit up.
         runtime.shutdown_timeout(Duration::from_secs(1));
         match result {
-            Ok(()) => ExitCode::SUCCESS,
+            // The lock is let go of last: who waits for it waits for the process.
+            Ok(_instance) => ExitCode::SUCCESS,
             Err(why) => {
                 error!("{why}");
                 ExitCode::FAILURE
@@ -120,7 +125,13 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         }
     }
 
-    async fn live<S, F, Fut, E>(&self, config: C, settings: &Settings, dirs: Dirs, start: F) -> Result<(), String>
+    async fn live<S, F, Fut, E>(
+        &self,
+        config: C,
+        settings: &Settings,
+        dirs: Dirs,
+        start: F,
+    ) -> Result<instance::Instance, String>
     where
         S: Send + Sync + 'static,
         F: FnOnce(Start<C>) -> Fut,
@@ -128,12 +139,14 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         E: Display,
     {
         let name = self.name;
-        dirs.prepare().map_err(|error| format!("{}: {}", error, chain(&error)))?;
+        dirs.prepare().map_err(|error| chain(&error))?;
         let instance = instance::Instance::claim(&dirs, name).map_err(|error| error.to_string())?;
         let stop = CancellationToken::new();
         let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
         let ready =
-            start(Start { config, dirs: dirs.clone(), stop: stop.clone() }).await.map_err(|error| error.to_string())?;
+            start(Start { config, dirs: dirs.clone(), config_file: settings.file().to_owned(), stop: stop.clone() })
+                .await
+                .map_err(|error| error.to_string())?;
         let server = Server::new(ready.routes, accounts.clone(), ready.metrics, Limits::default())
             .map_err(|error| error.to_string())?;
         let listener = socket::listen(&dirs.socket(name)).map_err(|error| error.to_string())?;
@@ -165,8 +178,7 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         info!("stopping");
         stop.cancel();
         let _ = serving.await;
-        drop(instance);
-        Ok(())
+        Ok(instance)
     }
 }
 

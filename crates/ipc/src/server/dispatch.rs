@@ -123,7 +123,7 @@ impl Table {
     }
 
     fn refusal(&self, endpoint: &'static str, fault: &Fault, id: &RequestId) -> Answer {
-        let (code, private) = (fault.code(), fault.private().unwrap_or_default());
+        let (code, private) = (fault.code(), fault.private());
         if fault.status().is_server_error() {
             error!(endpoint, request_id = %id, code, private, "{}", fault.message());
         } else {

@@ -55,6 +55,7 @@ pub(super) struct Mannered {
     watch: Arc<Watch>,
     /// What goes out in place of hyper's own answer, and how much of it has gone.
     instead: Option<(Vec<u8>, usize)>,
+    has_replaced: bool,
     /// Runs while the caller takes nothing.
     stalled: Option<Pin<Box<tokio::time::Sleep>>>,
 }
@@ -62,11 +63,24 @@ pub(super) struct Mannered {
 impl Mannered {
     pub(super) fn new(stream: UnixStream) -> (Self, Arc<Watch>) {
         let watch = Arc::new(Watch::default());
-        (Self { stream, watch: watch.clone(), instead: None, stalled: None }, watch)
+        (Self { stream, watch: watch.clone(), instead: None, has_replaced: false, stalled: None }, watch)
     }
 
-    fn is_timed_out_midway(&self) -> bool {
-        self.watch.partial_head.load(Ordering::Relaxed) && !self.watch.serving.load(Ordering::Relaxed)
+    /// What must still be said where hyper gave up on a head without a word.
+    fn unsaid(&self, error: &hyper::Error) -> Option<Fault> {
+        let has_partial_head =
+            self.watch.partial_head.load(Ordering::Relaxed) && !self.watch.serving.load(Ordering::Relaxed);
+        if !has_partial_head || self.has_replaced {
+            None
+        } else if error.is_timeout() {
+            Some(Fault::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "the request's head did not arrive in time",
+            ))
+        } else {
+            error.is_parse().then(not_http)
+        }
     }
 
     /// Whether these bytes are an answer that no service of ours gave.
@@ -81,7 +95,7 @@ impl Mannered {
         match status {
             "431" => Some(head_too_large()),
             "414" => Some(Fault::new(StatusCode::URI_TOO_LONG, "head_too_large", "the request's address is too long")),
-            "400" | "505" => Some(Fault::bad_request("invalid_http", "this is not an HTTP/1.1 request")),
+            "400" | "505" => Some(not_http()),
             _ => None,
         }
     }
@@ -97,6 +111,11 @@ impl Mannered {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
+    fn replace_by(&mut self, fault: &Fault) {
+        self.instead = Some((closing_answer(fault), 0));
+        self.has_replaced = true;
+    }
+
     fn send_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some((bytes, sent)) = &mut self.instead {
             let n = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes.get(*sent..).unwrap_or_default()))?;
@@ -107,6 +126,10 @@ impl Mannered {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+fn not_http() -> Fault {
+    Fault::bad_request("invalid_http", "this is not an HTTP/1.1 request")
 }
 
 fn head_too_large() -> Fault {
@@ -153,9 +176,7 @@ where
         }
     };
     let mut io = connection.into_parts().io.into_inner();
-    if result.as_ref().is_err_and(hyper::Error::is_timeout) && io.is_timed_out_midway() {
-        let fault =
-            Fault::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "the request's head did not arrive in time");
+    if let Some(fault) = result.as_ref().err().and_then(|error| io.unsaid(error)) {
         let _ = io.stream.write_all(&closing_answer(&fault)).await;
     }
     let _ = io.stream.shutdown().await;
@@ -178,7 +199,7 @@ impl AsyncWrite for Mannered {
         ready!(self.send_instead(cx))?;
         match self.replaces(bytes) {
             Some(fault) => {
-                self.instead = Some((closing_answer(&fault), 0));
+                self.replace_by(&fault);
                 Poll::Ready(Ok(bytes.len()))
             }
             None => {
@@ -196,7 +217,7 @@ impl AsyncWrite for Mannered {
         ready!(self.send_instead(cx))?;
         match slices.first().and_then(|first| self.replaces(first)) {
             Some(fault) => {
-                self.instead = Some((closing_answer(&fault), 0));
+                self.replace_by(&fault);
                 Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
             }
             None => {

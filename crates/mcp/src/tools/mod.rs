@@ -1,6 +1,7 @@
 //! The table of tools: one file a daemon, one line a tool. What an endpoint already says is not said again here.
 
 mod agentd;
+mod keyd;
 
 use std::sync::LazyLock;
 
@@ -91,7 +92,7 @@ impl ToolInfo {
 }
 
 static TABLE: LazyLock<Vec<ToolInfo>> = LazyLock::new(|| {
-    let daemons = [("agentd", agentd::rows())];
+    let daemons = [("agentd", agentd::rows()), ("keyd", keyd::rows())];
     daemons.into_iter().flat_map(|(daemon, rows)| rows.into_iter().map(move |row| ToolInfo { daemon, ..row })).collect()
 });
 

@@ -53,7 +53,7 @@ fn parse(status: &[u8]) -> Vec<Package> {
             }
             continue;
         }
-        // A line that begins with a blank goes on with the field before: its blank keeps it from being taken for a name.
+        // A line that begins with a blank goes on with the field before: by its blank it is no field's name.
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         let field = match name.to_ascii_lowercase().as_slice() {
@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn only_what_is_installed_is_told() {
-        let status = "Package: bash\nEssential: yes\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2.15-2+b7\n\
+        let status = "Package: bash\nEssential: yes\nStatus: install ok installed\nArchitecture: amd64\n\
+                      Version: 5.2.15-2+b7\n\
                       Description: GNU shell\n Package: not-this\n .\n Version: 0\n\n\
                       Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n\n\
                       Package: held\nStatus: hold ok installed\nArchitecture: all\nVersion: 1:2~rc1\n\n\

@@ -19,8 +19,8 @@ pub(super) fn of(cgroup: &[u8]) -> Option<String> {
     [&b"::"[..], b":name=systemd:"].into_iter().filter_map(path_after).find_map(unit_in)
 }
 
-/// The system's unit in a path such as `/system.slice/nginx.service/worker`: what follows the slices. For a program of a
-/// user's own manager it is that manager, `user@1000.service`.
+/// The system's unit in a path such as `/system.slice/nginx.service/worker`: what follows the slices. For a program of
+/// a user's own manager it is that manager, `user@1000.service`.
 fn unit_in(path: &[u8]) -> Option<String> {
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     let folder = path.split(|byte| *byte == b'/').skip(1).find(|folder| !folder.ends_with(b".slice"))?;

@@ -57,8 +57,8 @@ record! {
     }
 }
 
-/// Every file system that holds files, once, at its main mount; one that is kept in memory (tmpfs) too, since it fills up
-/// like any other.
+/// Every file system that holds files, once, at its main mount; one that is kept in memory (tmpfs) too, since it fills
+/// up like any other.
 pub(super) fn rows() -> Result<Vec<Row>, SystemError> {
     let mounts = main_mounts(mounts::mounts()?);
     let spaces = space::of(&mounts);

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn os_release_is_unquoted() {
-        let release = b"NAME=\"Debian GNU/Linux\"\nID=debian\nVERSION_ID='12'\nPRETTY_NAME=\"A \\\"b\\\" \\$c\"\nEMPTY=\nID_LIKE=x\nBROKEN=\"a\n";
+        let release = b"NAME=\"Debian GNU/Linux\"\nID=debian\nVERSION_ID='12'\nPRETTY_NAME=\"A \\\"b\\\" \\$c\"\n\
+                        EMPTY=\nID_LIKE=x\nBROKEN=\"a\n";
         for (key, value) in [
             ("NAME", Some("Debian GNU/Linux")),
             ("ID", Some("debian")),

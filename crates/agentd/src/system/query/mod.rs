@@ -17,8 +17,8 @@ use osmoda_api::agentd::{QueryAnswer, QueryRequest, Table};
 use self::select::select;
 use super::SystemError;
 
-/// One table of system state, filtered, sorted and limited. `total` counts the rows that matched, of the 100,000 at most
-/// that are read. Blocks on the file system.
+/// One table of system state, filtered, sorted and limited. `total` counts the rows that matched, of the 100,000 of a
+/// kind that are read at most. Blocks on the file system.
 pub fn query(request: &QueryRequest) -> Result<QueryAnswer, SystemError> {
     let args = request.args.as_ref();
     let selected = match request.query {

@@ -103,7 +103,8 @@ fn sockets_of_this_process_are_told_as_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
     let (tcp, _unix) = (TcpListener::bind("[::1]:0").unwrap(), UnixListener::bind(&path).unwrap());
-    let filter = json!({ "protocol": "tcp", "family": "ipv6", "state": "listen", "local_port": tcp.local_addr().unwrap().port() });
+    let port = tcp.local_addr().unwrap().port();
+    let filter = json!({ "protocol": "tcp", "family": "ipv6", "state": "listen", "local_port": port });
     let row = one(Table::Sockets, &filter);
     assert_eq!((&row["local_address"], &row["pid"]), (&json!("::1"), &json!(std::process::id())));
     assert_eq!(row.get("remote_address"), None);

@@ -1,4 +1,4 @@
-//! Sockets of this network namespace: from the kernel over sock_diag, or from /proc/net where a kernel has no sock_diag.
+//! Sockets of this network namespace: from the kernel over sock_diag, or out of /proc/net where it has no sock_diag.
 
 mod diag;
 mod proc_net;

@@ -1,4 +1,4 @@
-//! Text from elsewhere, made safe for a terminal: what an operator reads is what is there.
+//! Text from elsewhere, made safe to be shown: what an operator reads is what is there.
 //!
 //! Commands, reasons and payloads come from agents. A control sequence in them could move the cursor and paint over
 //! the line that the operator is about to approve; a mark that turns the writing direction could reorder it.
@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 /// The text with everything that a terminal obeys, or hides, written out as `\u{…}`.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }

@@ -1,0 +1,57 @@
+//! Tests and arithmetic: bash runs commands that stand in an index.
+
+use brush_parser::ast::ExtendedTestExpr;
+
+use super::{
+    scan,
+    state::State,
+    value::{Bit, Value},
+    walk::Judge,
+};
+
+impl Judge<'_> {
+    pub(super) fn extended_test(&mut self, test: &ExtendedTestExpr, state: &State) {
+        match test {
+            ExtendedTestExpr::And(a, b) | ExtendedTestExpr::Or(a, b) => {
+                self.extended_test(a, state);
+                self.extended_test(b, state);
+            }
+            ExtendedTestExpr::Not(inner) | ExtendedTestExpr::Parenthesized(inner) => self.extended_test(inner, state),
+            ExtendedTestExpr::UnaryTest(_, word) => {
+                self.word_one(word, state);
+            }
+            ExtendedTestExpr::BinaryTest(_, a, b) => {
+                for word in [a, b] {
+                    let value = self.word_one(word, state);
+                    if let Some(text) = value.known() {
+                        self.arithmetic_in_test(text);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn arithmetic_in_test(&mut self, text: &str) {
+        if text.contains("[$(") || text.contains("[`") {
+            self.ask("hidden_command", "a command may stand in arithmetic");
+        }
+    }
+
+    pub(super) fn raw_arithmetic(&mut self, text: &str, state: &State) {
+        match scan::word(text, self.dialect) {
+            Ok(pieces) => self.arithmetic(&pieces, state),
+            Err(trouble) => self.ask("unparsed", format!("arithmetic can't be read: {}", trouble.0)),
+        }
+    }
+
+    /// Names in arithmetic may be set to numbers.
+    pub(super) fn arithmetic_sets(&mut self, text: &str, mut state: State) -> State {
+        for name in text.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).filter(|name| !name.is_empty()) {
+            if !name.starts_with(|c: char| c.is_ascii_digit()) {
+                self.checks_name(name);
+                state.set(name, Value::of(Bit::Plain));
+            }
+        }
+        state
+    }
+}

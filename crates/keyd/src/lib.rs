@@ -1,0 +1,22 @@
+//! keyd: wallets that an agent can use and can't abuse.
+
+mod act;
+mod book;
+mod build;
+mod clef;
+mod config;
+mod ethereum;
+mod gate;
+mod handlers;
+mod keyd;
+mod keys;
+mod policy;
+mod routes;
+mod shut_in;
+mod solana;
+
+pub use self::{
+    config::Config,
+    keyd::{Keyd, NotStarted, start},
+    keys::KeySource,
+};
