@@ -61,7 +61,7 @@ fn target(kind: Option<&str>, last: i64) -> String {
         for byte in kind.bytes() {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'*' | b',' => {
-                    target.push(char::from(byte))
+                    target.push(char::from(byte));
                 }
                 other => target.push_str(&format!("%{other:02X}")),
             }
