@@ -140,7 +140,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 18), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 19), "{lines:?}");
     }
 
     #[test]
