@@ -38,8 +38,7 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::bench)?;
     // Something to find, and what the bare server is to answer.
     let append = json!({ "command": "true" });
-    let called =
-        suite.agentctl().args(["call", "shell_exec", "--json"]).arg(append.to_string()).output();
+    let called = suite.agentctl().args(["call", "shell_exec", "--json"]).arg(append.to_string()).output();
     if !called.map_err(Failure::bench)?.status.success() {
         return Err(Failure::bench("a first event could not be made"));
     }
