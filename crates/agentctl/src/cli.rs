@@ -152,7 +152,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 19), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 23), "{lines:?}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A restore by the command line: refused while the suite is up, and cut off anywhere it leaves the old state or the new.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 mod common;
 
 use std::{fs, time::Duration};
