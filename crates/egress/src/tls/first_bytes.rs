@@ -145,7 +145,10 @@ impl Refused {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::hello::tests::{extension, hello, record, server_name}, *};
+    use super::{
+        super::hello::tests::{extension, hello, record, server_name},
+        *,
+    };
 
     const TLS: Rules = Rules { must_be_tls: true, allow_ech: false, allow_plain_http: false };
     const ANY: Rules = Rules { must_be_tls: false, allow_ech: false, allow_plain_http: false };

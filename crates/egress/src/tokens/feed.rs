@@ -4,7 +4,7 @@ use std::{
     fs::OpenOptions,
     io::{self, Read},
     os::{
-        fd::AsFd,
+        fd::{AsFd, OwnedFd},
         unix::fs::{MetadataExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
@@ -87,7 +87,7 @@ pub(crate) async fn watch(file: FeedFile, changed: impl Fn() + Send, stop: Cance
 /// A watch on the runtime folder.
 struct Watch {
     inotify: Inotify,
-    ready: AsyncFd<std::os::fd::OwnedFd>,
+    ready: AsyncFd<OwnedFd>,
 }
 
 impl Watch {
@@ -95,7 +95,7 @@ impl Watch {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         let events = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_ONLYDIR;
         inotify.add_watch(folder, events)?;
-        let ready = AsyncFd::register(inotify.as_fd().try_clone_to_owned()?)?;
+        let ready = registered(inotify.as_fd().try_clone_to_owned()?)?;
         Ok(Self { inotify, ready })
     }
 
@@ -117,6 +117,13 @@ impl Watch {
             }
         }
     }
+}
+
+#[expect(unsafe_code)]
+fn registered(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` always gives the same descriptor, and keeps it open until it is dropped; the `AsyncFd` owns it.
+    let registered = unsafe { AsyncFd::register(descriptor) };
+    Ok(registered?)
 }
 
 #[cfg(test)]
@@ -163,7 +170,9 @@ mod tests {
         let (seen, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let count = seen.clone();
         let watching =
-            watch(FeedFile::in_folder(&run), move || drop(count.fetch_add(1, Ordering::SeqCst)), stop.clone());
+            watch(FeedFile::in_folder(&run), move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            }, stop.clone());
         let watching = tokio::spawn(watching);
         let more_than = |number: usize| {
             let seen = seen.clone();
