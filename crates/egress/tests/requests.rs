@@ -37,7 +37,10 @@ async fn a_request_is_written_anew_for_its_host_and_the_next_one_is_judged_by_it
     stream.write_all(b"GET http://elsewhere.example/ HTTP/1.1\r\n\r\n").await.unwrap();
     assert_eq!(code(&head(&mut stream).await), "token_missing");
     let ended = suite.ended(2).await;
-    assert_eq!((&ended[0]["via"], &ended[0]["ended"], &ended[0]["received"]), (&"http".into(), &"closed".into(), &4.into()));
+    assert_eq!(
+        (&ended[0]["via"], &ended[0]["ended"], &ended[0]["received"]),
+        (&"http".into(), &"closed".into(), &4.into())
+    );
 }
 
 #[tokio::test]
@@ -53,10 +56,15 @@ async fn nothing_is_smuggled_past_the_one_request_that_was_judged() {
         (format!("GET https://{to}/ HTTP/1.1\r\n{auth}\r\n"), "bad_request"),
         (format!("GET / HTTP/1.1\r\nHost: {to}\r\n{auth}\r\n"), "bad_request"),
         (
-            format!("POST http://{to}/ HTTP/1.1\r\n{auth}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil"),
+            format!(
+                "POST http://{to}/ HTTP/1.1\r\n{auth}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil"
+            ),
             "bad_request",
         ),
-        (format!("POST http://{to}/ HTTP/1.1\r\n{auth}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"), "bad_request"),
+        (
+            format!("POST http://{to}/ HTTP/1.1\r\n{auth}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+            "bad_request",
+        ),
         (format!("POST http://{to}/ HTTP/1.1\r\n{auth}{auth}\r\n"), "bad_request"),
     ] {
         let mut stream = suite.dial().await;

@@ -109,8 +109,7 @@ fn client_hello(name: &str) -> Vec<u8> {
     let vector = |data: &[u8]| [&u16::try_from(data.len()).unwrap().to_be_bytes()[..], data].concat();
     let entry = [vec![0], vector(name.as_bytes())].concat();
     let extension = [vec![0, 0], vector(&vector(&entry))].concat();
-    let body =
-        [vec![3, 3], vec![1; 32], vec![0], vec![0, 2, 0x13, 1], vec![1, 0], vector(&extension)].concat();
+    let body = [vec![3, 3], vec![1; 32], vec![0], vec![0, 2, 0x13, 1], vec![1, 0], vector(&extension)].concat();
     let message = [vec![1, 0], vector(&body)].concat();
     [vec![22, 3, 1], vector(&message)].concat()
 }
@@ -134,12 +133,14 @@ async fn the_first_bytes_leave_only_when_they_name_the_host_that_was_asked_for()
         assert_eq!(answer.last().copied(), alert, "{ended}: {answer:?}");
         assert!(heard.lock().unwrap().is_empty(), "{ended}");
     }
-    let reasons: Vec<_> = suite.ended(5).await.iter().map(|ended| ended["ended"].as_str().unwrap().to_owned()).collect();
+    let reasons: Vec<_> =
+        suite.ended(5).await.iter().map(|ended| ended["ended"].as_str().unwrap().to_owned()).collect();
     assert_eq!(reasons, ["server_name_mismatch", "server_name_mismatch", "bad_client_hello", "not_tls", "not_tls"]);
     // Byte by byte, the head's own packet included: nothing is heard before all of it is there, and then all of it.
     let hello = client_hello("LocalHost");
     let mut tunnel = suite.dial().await;
-    let mut request = format!("CONNECT {to} HTTP/1.1\r\nProxy-Authorization: Bearer {}\r\n\r\n", token.token.0).into_bytes();
+    let mut request =
+        format!("CONNECT {to} HTTP/1.1\r\nProxy-Authorization: Bearer {}\r\n\r\n", token.token.0).into_bytes();
     request.push(hello[0]);
     tunnel.write_all(&request).await.unwrap();
     assert!(head(&mut tunnel).await.starts_with("HTTP/1.1 200 "));
@@ -242,11 +243,19 @@ async fn what_leads_inside_is_refused_unless_it_is_configured() {
     let suite = Suite::start_with("[egress]\nlisten = []\nallow = [\"localhost\"]\n").await;
     let to = echo().await;
     let port = to.split_once(':').unwrap().1;
-    let permissions: Vec<String> =
-        ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "169.254.169.254", "[2002:7f00:1::]", "0.0.0.0"]
-            .iter()
-            .map(|host| format!("net:{host}:{port}"))
-            .collect();
+    let permissions: Vec<String> = [
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "169.254.169.254",
+        "[2002:7f00:1::]",
+        "0.0.0.0",
+    ]
+    .iter()
+    .map(|host| format!("net:{host}:{port}"))
+    .collect();
     let permissions: Vec<&str> = permissions.iter().map(String::as_str).collect();
     let token = suite.mint(&permissions).await;
     for permission in &permissions {

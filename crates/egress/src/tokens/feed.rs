@@ -169,10 +169,13 @@ mod tests {
         let run = folder.path().join("run");
         let (seen, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let count = seen.clone();
-        let watching =
-            watch(FeedFile::in_folder(&run), move || {
+        let watching = watch(
+            FeedFile::in_folder(&run),
+            move || {
                 count.fetch_add(1, Ordering::SeqCst);
-            }, stop.clone());
+            },
+            stop.clone(),
+        );
         let watching = tokio::spawn(watching);
         let more_than = |number: usize| {
             let seen = seen.clone();

@@ -222,7 +222,9 @@ pub async fn rest(stream: &mut UnixStream) -> Vec<u8> {
 
 /// The code of a refusal.
 pub fn code(head: &str) -> &str {
-    head.lines().find_map(|line| line.strip_prefix("X-Osmoda-Code: ").or(line.strip_prefix("x-osmoda-code: "))).unwrap_or("")
+    head.lines()
+        .find_map(|line| line.strip_prefix("X-Osmoda-Code: ").or(line.strip_prefix("x-osmoda-code: ")))
+        .unwrap_or("")
 }
 
 /// A host that says everything back.
