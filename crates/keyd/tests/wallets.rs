@@ -53,7 +53,7 @@ async fn an_agent_makes_a_wallet_with_leave_and_spends_within_the_rules() {
     suite.approve(&id).await;
     request.approval_id = Some(id);
     let wallet = agent.call::<WalletCreate>(&request).await.unwrap();
-    assert_eq!(agent.call::<WalletList>(&Nothing {}).await.unwrap().wallets, [wallet.clone()]);
+    assert_eq!(agent.call::<WalletList>(&Nothing {}).await.unwrap().wallets, std::slice::from_ref(&wallet));
     let sent = agent.call::<WalletSend>(&send(&wallet.id, "50", 0)).await.unwrap();
     assert_eq!((sent.policy.as_str(), sent.from.as_str()), ("small", wallet.address.as_str()));
     assert!(sent.signed_tx.starts_with("0x02f8"));
