@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Boots a real systemd in namespaces of its own, runs a command in it as root, prints what it prints, powers off.
-#   scripts/booted.sh [--] COMMAND [ARGUMENT...]
+#   scripts/booted.sh [--keep DIR] [--cut] [--pid-file FILE] [--] COMMAND [ARGUMENT...]
+#     --keep DIR        changes are kept in this folder: the next boot with it is a reboot
+#     --cut             ends as by a power cut, without a power-off
+#     --pid-file FILE   where the pid is put by which others enter: nsenter -t PID -a COMMAND
 # Inside: the build folder read-only at /opt/osmoda-test, this tree read-only at /opt/osmoda-tree, an own network with a
 # loopback alone, and a fresh copy of a small Debian whose changes are forgotten. The status is the command's.
 # It needs root, and the first time Debian's packages; the small Debian stays in the cache.
@@ -67,8 +70,8 @@ hold() {
 boot() {
     local run=$1 root=$1/merged device
     mkdir "$run/changes" "$root"
-    mount -t tmpfs -o mode=755,size=2g changes "$run/changes"
-    mkdir "$run/changes/upper" "$run/changes/work"
+    if [[ -n $keep ]]; then mount --bind "$keep" "$run/changes"; else mount -t tmpfs -o mode=755,size=2g changes "$run/changes"; fi
+    mkdir -p "$run/changes/upper" "$run/changes/work"
     mount -t overlay -o "lowerdir=$run/root,upperdir=$run/changes/upper,workdir=$run/changes/work" overlay "$root"
     cd "$root"
     mkdir -p opt/osmoda-test opt/osmoda-tree .old
@@ -112,7 +115,9 @@ inside() {
 # Ends the booted machine: by its own power-off, and if it does not go, by its process.
 stop() {
     trap '' INT TERM
-    if [[ -n ${init:-} ]] && kill -0 "$init" 2>/dev/null; then
+    if [[ -n ${init:-} && -n $cut ]]; then
+        kill -KILL "$init" 2>/dev/null || true
+    elif [[ -n ${init:-} ]] && kill -0 "$init" 2>/dev/null; then
         inside timeout 10 systemctl poweroff --no-block >/dev/null 2>&1 || true
         for ((i = 0; i < STOP_SECONDS * 10; i++)); do
             kill -0 "$init" 2>/dev/null || break
@@ -142,10 +147,20 @@ find_init() {
     [[ -n $init && $(cat "/proc/$init/comm" 2>/dev/null) == systemd ]]
 }
 
+keep=${OSMODA_BOOT_KEEP:-} cut='' pid_file=''
+while [[ ${1:-} == --keep || ${1:-} == --cut || ${1:-} == --pid-file ]]; do
+    case $1 in
+    --keep) mkdir -p -- "$2" && keep=$(realpath -- "$2") && shift ;;
+    --cut) cut=yes ;;
+    --pid-file) pid_file=$2 && shift ;;
+    esac
+    shift
+done
+export OSMODA_BOOT_KEEP=$keep
 case ${1:-} in
 --hold) hold "${@:2}" && exit ;;
 --boot) boot "$2" ;;
--h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit ;;
+-h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit ;;
 --) shift ;;
 esac
 (($#)) || misuse "which command"
@@ -178,6 +193,7 @@ running) ;;
 degraded) warn "booted, but not whole: $(inside systemctl list-units --failed --plain --no-legend)" ;;
 *) die "systemd is not up within $BOOT_SECONDS s: ${state:-no answer}" ;;
 esac
+[[ -z $pid_file ]] || { echo "$init" >"$pid_file.new" && mv -- "$pid_file.new" "$pid_file"; }
 status=0
 # In a control group of the booted machine's, as a person's shell there would be.
 # shellcheck disable=SC2016

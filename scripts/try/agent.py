@@ -8,6 +8,7 @@ The last line that the first form prints on standard output is the id of the app
 
 import asyncio
 import os
+import shlex
 import sys
 
 from mcp import Client, StdioServerParameters
@@ -66,7 +67,7 @@ def tour(folder):
 
 def needs_leave(folder):
     """Harmless here; elsewhere it opens the machine to whoever holds the key."""
-    return {"command": f"echo 'ssh-ed25519 AAAA an-agents-key' >> {keys(folder)}"}
+    return {"command": f"echo 'ssh-ed25519 AAAA an-agents-key' >> {shlex.quote(keys(folder))}"}
 
 
 def keys(folder):

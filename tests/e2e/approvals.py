@@ -4,6 +4,7 @@ approvals.py AGENTCTL SUITE FOLDER
 """
 
 import os
+import shlex
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -77,7 +78,7 @@ def lines(path):
 
 def needs_leave(path):
     """A command that must ask, and only adds a line to a file."""
-    return {"command": f"echo ran >> {path}"}
+    return {"command": f"echo ran >> {shlex.quote(path)}"}
 
 
 def asked_answered_used_once(bench, checks):

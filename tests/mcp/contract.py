@@ -7,6 +7,7 @@ An SDK's script gives an adapter with three coroutines: `page()` (one page of to
 import asyncio
 import json
 import os
+import shlex
 import socket
 import sys
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def needs_leave(folder, name):
     door = os.path.join(folder, name, ".ssh")
     os.makedirs(door)
     trace = os.path.join(door, "authorized_keys")
-    return {"command": f"echo ran >> {trace}"}, trace
+    return {"command": f"echo ran >> {shlex.quote(trace)}"}, trace
 
 
 async def misuse_tools(checks, client, folder):

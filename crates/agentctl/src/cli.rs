@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Down(Format),
     /// Which daemons are up.
     Status(Format),
+    /// Whether machine and suite are as they should be, and what to do where not.
+    Doctor(Format),
     /// How the machine is: CPU, memory, disk, load.
     Health(Format),
     /// What happened: the newest events of the ledger.
@@ -63,6 +65,12 @@ pub(crate) enum Command {
     Approve(commands::approve::Question),
     /// Say no.
     Deny(commands::approve::Question),
+    /// A trouble, what was tried against it, and what else happened meanwhile.
+    Incident(commands::incident::IncidentArgs),
+    /// What you need in a hurry: how the suite stands, stop it, restart it, roll the system back.
+    Safety(commands::safety::SafetyArgs),
+    /// Copies of the suite's state: take, list, restore.
+    Backup(commands::backup::BackupArgs),
     /// Keys: list, make, bring in, take out, delete, and what was signed.
     Wallet(commands::wallet::Wallets),
     /// Call a tool; prints its result, or the fault, as JSON.
@@ -73,6 +81,8 @@ pub(crate) enum Command {
     Mcp(commands::mcp::Mcp),
     /// A completion script for your shell.
     Completions(commands::completions::Completions),
+    /// Write the manual pages into a folder.
+    ManPages(commands::man_pages::ManPages),
 }
 
 impl Command {
@@ -82,6 +92,7 @@ impl Command {
             Self::Up(up) => up.format.json,
             Self::Down(format)
             | Self::Status(format)
+            | Self::Doctor(format)
             | Self::Health(format)
             | Self::Approvals(format)
             | Self::Tools(format) => format.json,
@@ -90,9 +101,12 @@ impl Command {
             Self::VerifyLedger(source) => source.format.json,
             Self::Trace(act) => act.format.json,
             Self::Approve(question) | Self::Deny(question) => question.format.json,
+            Self::Incident(args) => args.json,
+            Self::Safety(args) => args.json,
+            Self::Backup(args) => args.json,
             Self::Wallet(wallets) => wallets.format.json,
             Self::Call(_) => true,
-            Self::Mcp(_) | Self::Completions(_) => false,
+            Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }
     }
 }
@@ -135,7 +149,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 16), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 22), "{lines:?}");
     }
 
     #[test]
@@ -147,6 +161,10 @@ mod tests {
             ("agentctl events --json --follow", true),
             ("agentctl --dir /x approve apr_01KXYZ01KXYZ01KXYZ01KXYZ01 --json", true),
             ("agentctl call system_health", true),
+            ("agentctl safety status", false),
+            ("agentctl safety status --json", true),
+            ("agentctl safety --json panic", true),
+            ("agentctl incident list --json", true),
             ("agentctl call file_read --json {}", true),
         ];
         for (line, json) in table {

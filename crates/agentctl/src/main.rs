@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod context;
+mod doctor;
 mod exit;
 mod failure;
 mod output;

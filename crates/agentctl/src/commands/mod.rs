@@ -2,14 +2,19 @@
 
 pub(crate) mod approvals;
 pub(crate) mod approve;
+pub(crate) mod backup;
 pub(crate) mod call;
 pub(crate) mod completions;
 mod deny;
+mod doctor;
 mod down;
 pub(crate) mod events;
 mod health;
+pub(crate) mod incident;
+pub(crate) mod man_pages;
 pub(crate) mod mcp;
 pub(crate) mod receipts;
+pub(crate) mod safety;
 mod status;
 mod tools;
 pub(crate) mod trace;
@@ -29,6 +34,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Up(args) => up::run(context, args).await,
             Command::Down(_) => down::run(context).await,
             Command::Status(_) => status::run(context).await,
+            Command::Doctor(_) => doctor::run(context).await,
             Command::Health(_) => health::run(context).await,
             Command::Events(args) => events::run(context, args).await,
             Command::Receipts(args) => receipts::run(context, args).await,
@@ -37,11 +43,15 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Approvals(_) => approvals::run(context).await,
             Command::Approve(args) => approve::run(context, args).await,
             Command::Deny(args) => deny::run(context, args).await,
+            Command::Incident(args) => incident::run(context, args).await,
+            Command::Safety(args) => safety::run(context, args).await,
+            Command::Backup(args) => backup::run(context, args).await,
             Command::Wallet(args) => wallet::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,
             Command::Completions(args) => completions::run(context, &args),
+            Command::ManPages(args) => man_pages::run(context, &args),
         }
     });
     // A blocked read of standard input must not hold the end up.

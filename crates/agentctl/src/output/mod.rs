@@ -62,6 +62,11 @@ impl Output {
         self.json
     }
 
+    /// Whether standard output takes colour.
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.colour
+    }
+
     /// Whether a person watches standard output.
     pub(crate) fn is_watched(&self) -> bool {
         self.watched

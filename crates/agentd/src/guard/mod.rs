@@ -9,6 +9,8 @@ mod pattern;
 mod resolve;
 mod rules;
 pub mod shell;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     paths::{GuardedPaths, OwnPaths},

@@ -93,7 +93,9 @@ impl GuardedPaths {
         let groups = |groups: &'static [super::rules::Group]| -> Vec<Rule> {
             groups
                 .iter()
-                .flat_map(|group| group.paths.iter().flat_map(|path| expand(path, group.code, group.what)))
+                .flat_map(|group| {
+                    group.paths.split_ascii_whitespace().flat_map(|path| expand(path, group.code, group.what))
+                })
                 .collect()
         };
         let literal = |paths: &[PathBuf], code, what| -> Vec<Rule> {
@@ -113,8 +115,7 @@ impl GuardedPaths {
         writing.extend(literal(&config.guarded_paths, "guarded_path", "named in the configuration"));
         writing.extend(literal(&program_folders(), "guarded_path", "the machine's programs"));
         writing.extend(secrets.into_iter().chain(state).chain(own_files).chain(run.iter().cloned()));
-        let secret_too = reading.iter().filter(|rule| rule.code == "secret_read").cloned();
-        writing.extend(secret_too.map(|rule| Rule { code: "guarded_path", ..rule }));
+        writing.extend(reading.iter().filter(|rule| rule.code == "secret_read").cloned());
         let kept = KEPT.iter().map(|path| Rule::new(path, "system_folder", "a folder of the system")).collect();
         let writable = literal(&config.writable_paths, "", "");
         Self { writing, reading, kept, writable, run, run_folder: own.run.clone() }
@@ -156,6 +157,10 @@ impl GuardedPaths {
     pub(crate) fn write(&self, pattern: &Pattern) -> Option<Reason> {
         if is_device(pattern, DEVICES) {
             return None;
+        }
+        if pattern.names.iter().any(falls_apart) {
+            let text = format!("{:?} would be another path where a listing of it is cut at its blanks", pattern.show());
+            return Some(Reason::new("odd_name", text));
         }
         self.over_views(pattern, |view| {
             let excepted = self.writable.iter().any(|writable| writable.holds(&view.names));
@@ -208,6 +213,15 @@ impl GuardedPaths {
             None => Some(Reason::new("unknown_target", format!("where {} leads can't be said", pattern.show()))),
         }
     }
+}
+
+/// Whether a folder of this name would make the paths below it look like others: `a /etc/shadow`, `a etc/shadow`.
+fn falls_apart(name: &Name) -> bool {
+    let Name::Known(name) = name else { return false };
+    let last = name.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let blank = last.len() < name.len();
+    let begins_a_secret = ["etc", "root", "home", "proc", "var", "run", "dev", "sys"].contains(&last);
+    name.contains(char::is_control) || (blank && (last.is_empty() || begins_a_secret))
 }
 
 fn refused(rule: &Rule, pattern: &Pattern) -> Reason {

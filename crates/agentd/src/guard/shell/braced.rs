@@ -67,8 +67,9 @@ impl Scanner<'_> {
                 let index = self.name();
                 let all = if self.starts("@") || self.starts("*") { 1 } else { 0 };
                 self.at += all;
-                if !self.starts("]") || (index.is_empty() && all == 0) {
-                    return Err(Trouble("an array's element that is not named plainly"));
+                let number = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
+                if !self.starts("]") || !(number || (index.is_empty() && all == 1)) {
+                    return Err(Trouble("an array's element whose index is no number"));
                 }
                 self.at += 1;
                 let rest = self.change(quoted)?;

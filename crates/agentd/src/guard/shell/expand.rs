@@ -201,7 +201,7 @@ impl Judge<'_> {
             for bit in &value.bits {
                 match bit {
                     Bit::Text(text) => out.split(text),
-                    Bit::Any | Bit::Listed => {
+                    Bit::Any | Bit::Listed(_) => {
                         let current = out.current();
                         current.push(bit.clone());
                         current.many = true;
@@ -274,7 +274,8 @@ impl Judge<'_> {
                 stripped(set, &pattern, word, *end)
             }
             Change::Other { word } => {
-                self.one(word, state);
+                let word = self.one(word, state);
+                self.arithmetic_text(word.known().unwrap_or_default(), state);
                 match set {
                     Some(value) if value.is_name() && !parameter.name.starts_with(['@', '*']) => Value::of(Bit::Name),
                     _ => Value::anything(),

@@ -83,7 +83,7 @@ fn inside(folder: &Value, source: &Value) -> Value {
                 }
                 None => name.push_text(text.trim_end_matches('/')),
             },
-            Bit::Below | Bit::Listed | Bit::Any => name = Value::of(Bit::Name),
+            Bit::Below | Bit::Listed(_) | Bit::Any => name = Value::of(Bit::Name),
             bit => name.push(bit.clone()),
         }
     }

@@ -4,18 +4,24 @@ use super::{
     call::Call,
     options::{self, Style},
     state::{Flow, State},
-    value::{Bit, Stream, Value},
+    value::{Bit, Seen, Stream, Value},
     walk::Judge,
 };
+use crate::guard::pattern::Pattern;
 
 type Own = fn(&mut Judge<'_>, Call<'_>) -> Flow;
 
 pub(super) const OWN: &[(&str, Own)] =
     &[("find gfind", find), ("xargs gxargs", xargs), ("fd fdfind", fd), ("locate mlocate plocate", locate)];
 
-/// What a listing of these folders is: nothing to fear where there is no secret in them.
-pub(super) fn listed(judge: &Judge<'_>, folders: &[Value], state: &State) -> Stream {
-    if folders.iter().all(|folder| judge.is_open_below(folder, state)) { Stream::Listing } else { Stream::Unknown }
+/// What a listing of these folders is: nothing to fear where there is no secret in them. `seen_from_root` where it
+/// names paths as the folders were named.
+pub(super) fn listed(judge: &Judge<'_>, folders: &[Value], state: &State, seen_from_root: bool) -> Stream {
+    if !folders.iter().all(|folder| judge.is_open_below(folder, state)) {
+        return Stream::Unknown;
+    }
+    let absolute = seen_from_root && folders.iter().all(|folder| folder.prefix().starts_with('/'));
+    Stream::Listing(if absolute { Seen::Root } else { Seen::Here })
 }
 
 /// Tests and actions that take one argument which does not matter.
@@ -151,7 +157,7 @@ fn find(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
             None => judge.ask("unknown_argument", format!("{} may become an action of find", argument.show())),
         }
     }
-    let out = if prints_names { listed(judge, roots, state) } else { Stream::Unknown };
+    let out = if prints_names { listed(judge, roots, state, true) } else { Stream::Unknown };
     Flow::both(call.state, out)
 }
 
@@ -178,7 +184,7 @@ fn found_command(judge: &mut Judge<'_>, words: &[Value], roots: &[Value], in_its
         if in_its_folder {
             inner.cwd = judge
                 .patterns(root, &call.state)
-                .map(|patterns| patterns.into_iter().map(super::super::pattern::Pattern::and_below).collect())
+                .map(|patterns| patterns.into_iter().map(Pattern::and_below).collect())
                 .unwrap_or_default();
         }
         judge.dispatch(&replaced, inner, true);
@@ -220,7 +226,7 @@ fn xargs(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
             judge.reads(file, &call.state);
             Value::any()
         }
-        (None, Stream::Listing) => Value::of(Bit::Listed),
+        (None, Stream::Listing(seen)) => Value::of(Bit::Listed(*seen)),
         (None, Stream::Plain) => Value::of(Bit::Plain),
         (None, stream) => {
             let stream = stream.clone();
@@ -254,7 +260,7 @@ fn xargs(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         judge.ask("unknown_command", "which program xargs runs can't be said before it runs");
         return Flow::plain(call.state);
     }
-    let inner = State { stdin: Stream::Text(String::new()), fresh: false, ..call.state.clone() };
+    let inner = State { stdin: Stream::Text(String::new()), ..call.state.clone() };
     judge.dispatch(&words, inner, true);
     Flow::plain(call.state)
 }
@@ -277,7 +283,7 @@ fn fd(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     judge.parsed_options(&parsed, description, &call);
     let here = [Value::text(".")];
     let folders = parsed.operands.get(1..).filter(|folders| !folders.is_empty()).unwrap_or(&here);
-    let out = listed(judge, folders, &call.state);
+    let out = listed(judge, folders, &call.state, true);
     Flow::both(call.state, out)
 }
 

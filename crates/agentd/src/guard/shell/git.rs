@@ -111,6 +111,9 @@ impl Judge<'_> {
         for operand in parsed.operands.iter().skip(usize::from(searches)) {
             self.git_operand(verb, operand, call);
         }
+        if verb == "add" && parsed.operands.is_empty() {
+            self.reads_below(&Value::text("."), &call.state);
+        }
     }
 
     fn git_operand(&mut self, verb: &str, word: &Value, call: &Call<'_>) {
@@ -122,8 +125,9 @@ impl Judge<'_> {
         if remote && matches!(word.bits.first(), Some(Bit::Any)) {
             self.ask("unknown_argument", format!("{} may be any repository for git", word.show()));
         }
-        if !remote && (text.starts_with('/') || text.contains("..") && text.contains('/')) {
-            self.reads(word, &call.state);
+        let takes_in = matches!(verb, "add" | "hash-object");
+        if !remote && (takes_in || self.patterns(word, &call.state).is_some()) {
+            if takes_in { self.reads_below(word, &call.state) } else { self.reads(word, &call.state) }
         }
     }
 

@@ -11,9 +11,12 @@ mod braced;
 mod braces;
 mod builtins;
 mod call;
+mod compound;
 mod expand;
+mod expressions;
 mod files;
 mod find;
+mod functions;
 mod git;
 mod lex;
 mod names;
@@ -21,6 +24,7 @@ mod network;
 mod options;
 mod output;
 mod parse;
+mod processes;
 mod redirect;
 mod scan;
 mod scripts;
@@ -33,6 +37,7 @@ mod tables;
 mod tests;
 mod tool;
 mod value;
+mod variables;
 mod verbs;
 mod walk;
 mod wrappers;
@@ -88,7 +93,6 @@ fn judge_as(command: &str, scene: &Scene<'_>, dialects: &[Dialect]) -> Verdict {
             functions: Default::default(),
             arguments: Some(vec![]),
             stdin: Stream::Text(String::new()),
-            fresh: false,
             errexit: false,
             traps: vec![],
         };

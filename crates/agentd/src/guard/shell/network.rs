@@ -29,7 +29,7 @@ const CURL: &str = "w:o,output= b:output-dir= w:D,dump-header= w:c,cookie-jar= w
     -:local-port= -:proto= -:proto-redir= -:proto-default= -:noproxy= -:socks5= -:socks4= -:socks4a= -:socks5-hostname= -:oauth2-bearer= -:aws-sigv4= -:ciphers= \
     -:tls13-ciphers= -:tls-max= -:cert-type= -:key-type= -:pass= -:pinnedpubkey= -:dns-servers= -:dns-interface= -:Y,speed-limit= -:y,speed-time= -:happy-eyeballs-timeout-ms= \
     -:expect100-timeout= -:rate= -:parallel-max= -:request-target= -:service-name= -:t,telnet-option= -:P,ftp-port= -:ftp-account= -:mail-from= -:mail-rcpt= -:login-options= \
-    -:create-file-mode= -:h,help= -:curves= -:url-query=";
+    -:create-file-mode= -:h,help= -:curves= m:url-query=";
 
 /// Text that names a file after `@`.
 fn file_in(value: &Value, anywhere: bool) -> Option<Value> {
@@ -56,8 +56,16 @@ fn curl(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     for given in &parsed.given {
         let Some(value) = &given.value else { continue };
         let anywhere = match given.name {
+            "F" if value
+                .bits
+                .iter()
+                .any(|bit| matches!(bit, Bit::Text(text) if text.contains("headers=") || text.contains(","))) =>
+            {
+                judge.ask("unknown_source", "which files curl sends can't be said before it runs");
+                continue;
+            }
             "d" | "data-ascii" | "data-binary" | "json" | "H" | "proxy-header" => false,
-            "F" | "data-urlencode" | "variable" => true,
+            "F" | "data-urlencode" | "url-query" | "variable" => true,
             "T" => {
                 judge.reads(value, state);
                 continue;
@@ -83,7 +91,7 @@ fn curl(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         };
         match file_in(value, anywhere) {
             Some(file) => judge.reads(&file, state),
-            None if matches!(value.bits.first(), Some(Bit::Any | Bit::Listed)) && given.name != "H" => {
+            None if matches!(value.bits.first(), Some(Bit::Any | Bit::Listed(_))) && given.name != "H" => {
                 judge.ask("unknown_source", "what curl sends may be any file");
             }
             None => {}
@@ -129,7 +137,7 @@ impl Judge<'_> {
                 self.ask("unknown_source", "which file is fetched can't be said before it runs");
             }
             if sends { self.writes(&file, &call.state) } else { self.reads(&file, &call.state) }
-        } else if text.starts_with(['{', '[']) || (text.is_empty() && matches!(url.bits.first(), Some(Bit::Any))) {
+        } else if text.starts_with(['{', '[']) || matches!(url.bits.first(), Some(Bit::Any)) {
             self.ask("unknown_source", format!("what {} fetches can't be said before it runs", call.name));
         }
     }
@@ -201,8 +209,11 @@ fn ip(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     );
     judge.parsed_options(&parsed, "a:", &call);
     let words: Vec<&str> = parsed.operands.iter().map(|word| word.known().unwrap_or("\u{0}")).collect();
-    let shows = |verb: &str| {
-        ["show", "list", "lst", "get"].iter().any(|full| !verb.is_empty() && full.starts_with(verb)) || verb == "help"
+    // `ip link s` sets, where `ip addr s` and `ip route s` show.
+    let shows = |object: &str, verb: &str| match verb {
+        "s" => object.starts_with(['a', 'r']) && !object.starts_with("ru"),
+        "" => false,
+        verb => ["show", "list", "lst", "get", "help"].iter().any(|full| full.starts_with(verb)),
     };
     let ordinary = match words.as_slice() {
         [] => true,
@@ -211,7 +222,7 @@ fn ip(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         }
         ["monitor" | "mon", ..] => words.get(1).is_none_or(|next| *next != "file"),
         [_] => true,
-        [_, verb, ..] => shows(verb) || *verb == "dev",
+        [object, verb, ..] => shows(object, verb) || *verb == "dev",
     };
     if !ordinary || words.contains(&"\u{0}") && words.iter().take(2).any(|word| *word == "\u{0}") {
         judge.ask("network_change", "ip changes the network");

@@ -4,7 +4,7 @@ use super::{
     call::Call,
     find,
     options::{self, Style},
-    value::{Bit, Stream, Value},
+    value::{Bit, Seen, Stream, Value},
     walk::Judge,
 };
 
@@ -142,7 +142,7 @@ fn listing(judge: &mut Judge<'_>, call: &Call<'_>) -> Stream {
         options::parse(call.arguments, "-:I,ignore= -:w,width= -:T,tabsize= m:R,recursive m:l", Style::default());
     let here = [Value::text(".")];
     let folders = if parsed.operands.is_empty() { &here[..] } else { &parsed.operands };
-    find::listed(judge, folders, &call.state)
+    find::listed(judge, folders, &call.state, false)
 }
 
 fn git(arguments: &[Value]) -> Stream {
@@ -150,7 +150,7 @@ fn git(arguments: &[Value]) -> Stream {
         Some(["ls-files", rest @ ..] | ["diff", "--name-only", rest @ ..])
             if rest.iter().all(|word| !word.starts_with('-') && !word.contains("..")) =>
         {
-            Stream::Listing
+            Stream::Listing(Seen::Here)
         }
         _ => Stream::Unknown,
     }
@@ -174,7 +174,7 @@ fn filtered(name: &str, call: &Call<'_>) -> Stream {
                 _ => Stream::Unknown,
             }
         }
-        Stream::Listing if passes => Stream::Listing,
+        Stream::Listing(seen) if passes => Stream::Listing(*seen),
         Stream::Plain if passes => Stream::Plain,
         stream if passes && name == "cat" && call.arguments.is_empty() => stream.clone(),
         stream if name == "tee" => stream.clone(),

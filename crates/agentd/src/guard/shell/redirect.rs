@@ -7,7 +7,7 @@ use brush_parser::ast::{IoFileRedirectKind, IoFileRedirectTarget, IoRedirect, Pr
 use super::{
     scan,
     state::State,
-    value::{Bit, Stream, Value},
+    value::{Bit, Seen, Stream, Value},
     walk::Judge,
 };
 use crate::guard::{Reason, pattern::Pattern, resolve};
@@ -18,14 +18,6 @@ const LARGEST_SCRIPT: u64 = 256 << 10;
 impl Judge<'_> {
     /// Judges a redirection and keeps what it puts on standard input. Says whether it takes standard output away.
     pub(super) fn redirect(&mut self, redirect: &IoRedirect, state: &mut State) -> bool {
-        let before = std::mem::take(&mut state.stdin);
-        state.stdin.clone_from(&before);
-        let takes_output = self.redirect_in(redirect, state);
-        state.fresh |= state.stdin != before;
-        takes_output
-    }
-
-    fn redirect_in(&mut self, redirect: &IoRedirect, state: &mut State) -> bool {
         match redirect {
             IoRedirect::File(fd, kind, target) => {
                 let reads = matches!(kind, IoFileRedirectKind::Read | IoFileRedirectKind::DuplicateInput);
@@ -126,7 +118,7 @@ impl Judge<'_> {
         let path = match stream {
             Stream::Text(text) => return Some(text.clone()),
             Stream::File(path) => path,
-            Stream::Plain | Stream::Listing | Stream::Unknown => return None,
+            Stream::Plain | Stream::Listing(_) | Stream::Unknown => return None,
         };
         let meta = fs::metadata(path).ok()?;
         if !meta.is_file() || meta.len() > LARGEST_SCRIPT || self.scene.paths.judge_read(path).is_some() {
@@ -220,14 +212,18 @@ impl Judge<'_> {
         if value.known() == Some("-") {
             return;
         }
-        // A listing was judged where it was made; what stands before its names must be a harmless folder too.
-        if value.bits == [Bit::Listed] {
-            return;
-        }
-        if let [Bit::Text(folder), Bit::Listed] = value.bits.as_slice()
-            && folder.ends_with('/')
-        {
-            return self.looks(&Value::text(folder.clone()), state, true);
+        // A listing was judged where it was made. Where it may be cut, a part of it is seen from the shell's own folder.
+        let here_is_open = || self.is_open_below(&Value::text("."), state);
+        let at_root = !state.cwd.is_empty() && state.cwd.iter().all(|cwd| cwd.names.is_empty());
+        match value.bits.as_slice() {
+            [Bit::Listed(Seen::Root)] if !value.many || at_root || here_is_open() => return,
+            [Bit::Listed(Seen::Here)] if here_is_open() => return,
+            [Bit::Text(folder), Bit::Listed(_)]
+                if folder.ends_with('/') && (!value.many || at_root || here_is_open()) =>
+            {
+                return self.looks(&Value::text(folder.clone()), state, true);
+            }
+            _ => {}
         }
         match self.patterns(value, state) {
             None => self.ask("unknown_source", format!("what {} names can't be said before it runs", value.show())),

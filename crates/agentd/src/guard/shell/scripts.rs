@@ -16,11 +16,13 @@ pub(super) const OWN: &[(&str, Own)] =
 
 const OPTIONS: &str = "m:c m:s m:i m:l,login m:o= m:O= a:rcfile= a:init-file= m:e m:u m:x m:v m:n m:f m:norc m:noprofile m:posix m:p m:r m:t m:k m:a m:b m:m m:h m:B m:C m:E m:H m:T m:P a:D a:dump-strings";
 
+/// Settings of a shell that leave its grammar as it is.
+const SETTINGS: &[&str] =
+    &["pipefail", "errexit", "nounset", "xtrace", "noglob", "noclobber", "posix", "nullglob", "globstar"];
+
 /// `sh -c TEXT`, `sh FILE`, `... | sh`.
-#[expect(clippy::needless_pass_by_value, reason = "the judges of programs have one signature")]
 fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     let dialects: &[Dialect] = if call.name == "bash" { &[Dialect::Bash] } else { &[Dialect::Sh, Dialect::Bash] };
-    let state = call.state.clone();
     let parsed = options::parse(call.arguments, OPTIONS, Style { leading: true, single_dash: false });
     if parsed.unclear.is_some()
         || !parsed.unknown.is_empty()
@@ -29,39 +31,26 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         judge.ask("script_unjudged", format!("how {} is started can't be judged", call.name));
     }
     judge.parsed_options(&parsed, "", &call);
-    let odd = ["i", "l", "o", "O", "k", "a", "r", "t", "P"].iter().find(|name| parsed.has(name));
-    let harmless = |value: &Value| {
-        matches!(
-            value.known(),
-            Some(
-                "pipefail"
-                    | "errexit"
-                    | "nounset"
-                    | "xtrace"
-                    | "noglob"
-                    | "noclobber"
-                    | "posix"
-                    | "nullglob"
-                    | "globstar"
-            )
-        )
-    };
-    if let Some(odd) = odd
-        && !(matches!(*odd, "o" | "O") && parsed.values(odd).all(harmless))
-        && *odd != "l"
-    {
-        judge.ask("script_unjudged", format!("{} -{odd} reads more than the command", call.name));
+    let harmless = |value: &Value| value.known().is_some_and(|name| SETTINGS.contains(&name));
+    for odd in ["i", "o", "O", "k", "a", "r", "t", "P"].iter().filter(|name| parsed.has(name)) {
+        if !matches!(*odd, "o" | "O") || !parsed.values(odd).all(harmless) {
+            judge.ask(
+                "script_unjudged",
+                format!("{} -{odd} reads more than the command, or reads it otherwise", call.name),
+            );
+        }
     }
     if parsed.has("l") && !parsed.has("noprofile") && !parsed.has("c") {
         judge.ask("script_unjudged", "a login shell reads more than the command");
     }
+    let Call { name, state, .. } = call;
     if parsed.has("c") {
         let Some((text, rest)) = parsed.operands.split_first() else { return Flow::plain(state) };
         let inner = inner_state(&state, rest.get(1..).unwrap_or_default(), parsed.has("e"));
         return match text.known().filter(|_| !text.many) {
             Some(text) => Flow::both(state, judge.in_shell(text, dialects, &inner)),
             None => {
-                judge.ask("hidden_command", format!("what {} -c runs can't be said before it runs", call.name));
+                judge.ask("hidden_command", format!("what {name} -c runs can't be said before it runs"));
                 Flow::plain(state)
             }
         };
@@ -73,10 +62,10 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         }
         operands => {
             let rest = operands.map(|_| parsed.operands.as_slice()).unwrap_or_default();
-            let text = if state.fresh { judge.text_of(&state.stdin.clone()) } else { None };
+            let text = judge.text_of(&state.stdin.clone());
             let inner = State { stdin: Stream::Unknown, ..inner_state(&state, rest, parsed.has("e")) };
             // Also where it is plain to see: a text for a shell's standard input has no reason but to hide.
-            judge.ask("piped_into_shell", format!("{} runs what it reads from its standard input", call.name));
+            judge.ask("piped_into_shell", format!("{name} runs what it reads from its standard input"));
             match text {
                 Some(text) => Flow::both(state, judge.in_shell(&text, dialects, &inner)),
                 None => Flow::plain(state),
@@ -91,7 +80,6 @@ fn inner_state(state: &State, arguments: &[Value], errexit: bool) -> State {
     inner.functions.clear();
     inner.traps.clear();
     inner.errexit = errexit;
-    inner.fresh = false;
     inner.arguments = if arguments.iter().any(|argument| argument.many) { None } else { Some(arguments.to_vec()) };
     // What is exported is there too; whether a variable is can't be told.
     for values in inner.variables.values_mut() {

@@ -196,8 +196,8 @@ mod tests {
 
     #[test]
     fn scripts_are_read_to_their_end() {
-        type Files<'a> = Option<&'a [(bool, &'a str)]>;
-        let cases: &[(&str, Files<'_>)] = &[
+        type Case = (&'static str, Option<&'static [(bool, &'static str)]>);
+        let cases: &[Case] = &[
             ("1,5p", Some(&[])),
             ("s/a/b/g; s,x/y,z,2p", Some(&[])),
             ("/a/,/b/{s/x/y/;d}", Some(&[])),

@@ -113,7 +113,12 @@ impl Judge<'_> {
                         }
                         (false, true, _) => value,
                     };
-                    self.checks_name(&name);
+                    // Before `read` it only says how the line is taken apart.
+                    let for_read =
+                        name == "IFS" && command.word_or_name.as_ref().is_some_and(|word| word.value == "read");
+                    if !for_read || state.functions.contains_key("read") {
+                        self.checks_name(&name);
+                    }
                     if command.word_or_name.is_none() {
                         state.set(&name, value.clone());
                     }
@@ -140,7 +145,6 @@ impl Judge<'_> {
         };
         for state in [&mut flow.ok, &mut flow.fail].into_iter().flatten() {
             state.stdin = outer_stdin.clone();
-            state.fresh = false;
             // Before a special builtin they last.
             for (name, _) in assignments.iter().filter(|_| command.word_or_name.is_some()) {
                 state.set(name, Value::any());

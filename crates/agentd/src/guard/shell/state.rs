@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use brush_parser::ast::FunctionBody;
 
-use super::value::{Bit, Stream, Value};
+use super::value::{Bit, Seen, Stream, Value};
 use crate::guard::pattern::Pattern;
 
 /// A variable or a folder is followed through so many possible values.
@@ -33,8 +33,6 @@ pub(super) struct State {
     pub(super) arguments: Option<Vec<Value>>,
     /// What is read from standard input.
     pub(super) stdin: Stream,
-    /// Whether nothing can have read from it yet.
-    pub(super) fresh: bool,
     /// Whether it ends at the first failure.
     pub(super) errexit: bool,
     /// What runs at a signal or at the end.
@@ -76,7 +74,6 @@ impl State {
         if self.stdin != other.stdin {
             self.stdin = Stream::Unknown;
         }
-        self.fresh &= other.fresh;
         self.errexit &= other.errexit;
         self.traps.extend(other.traps.into_iter().filter(|text| !self.traps.contains(text)).collect::<Vec<_>>());
         self
@@ -113,14 +110,13 @@ impl State {
 
 /// One value for several.
 pub(super) fn merged(values: &[Value]) -> Value {
-    let singles = values.iter().all(|value| !value.many || value.bits == [Bit::Plain] || value.bits == [Bit::Listed]);
+    let listed = |value: &Value| matches!(value.bits.as_slice(), [Bit::Listed(_)]);
+    let singles = values.iter().all(|value| !value.many || value.bits == [Bit::Plain] || listed(value));
     let plain = |value: &Value| value.is_plain() || value.bits == [Bit::Plain];
     match values {
         [one] if !one.many => one.clone(),
         _ if singles && values.iter().all(plain) => Value::of(Bit::Plain),
-        _ if singles && values.iter().all(|value| value.bits == [Bit::Listed] || plain(value)) => {
-            Value::of(Bit::Listed)
-        }
+        _ if singles && values.iter().all(|value| listed(value) || plain(value)) => Value::of(Bit::Listed(Seen::Here)),
         _ if singles && values.iter().all(Value::is_name) => Value::of(Bit::Name),
         _ => Value::any(),
     }

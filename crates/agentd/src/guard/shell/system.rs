@@ -1,13 +1,12 @@
 //! Programs that act on services, processes, packages and disks.
 
-use std::fs;
-
 use super::{
     call::Call,
     options::{self, Style},
+    processes::OWN_DAEMONS,
     state::Flow,
     tool::{Operands, Tool},
-    value::{Bit, Value},
+    value::Value,
     walk::Judge,
 };
 
@@ -17,9 +16,8 @@ pub(super) const OWN: &[(&str, Own)] = &[
     ("systemctl", systemctl),
     ("service rc-service", service),
     ("journalctl", journalctl),
-    ("kill", kill),
-    ("pkill killall skill snice xkill killall5", kill_by_name),
     ("renice", |_, call| Flow::plain(call.state)),
+    ("crontab", |judge, call| only(judge, call, &["-l"], "scheduled", "lets commands run later, out of sight")),
     ("sysctl", sysctl),
     ("date", date),
     ("getent", getent),
@@ -112,9 +110,6 @@ const UNITS: &[&str] = &[
     "user@",
     "user-",
 ];
-/// The suite's daemons.
-const OWN_DAEMONS: &[&str] =
-    &["osmoda", "agentd", "keyd", "watch", "routines", "voice", "mesh", "mcpd", "teachd", "egress"];
 
 fn systemctl(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     let description = "a:H,host= a:M,machine= a:root= a:image= -:user -:system -:t,type= -:p,property= -:P= -:n,lines= -:o,output= -:state= -:job-mode= -:a,all -:l,full -:q,quiet \
@@ -190,97 +185,6 @@ fn journalctl(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         -:output-fields= -:case-sensitive=? -:namespace= -:interval= -:verify-key=";
     let parsed = options::parse(call.arguments, description, Style::default());
     judge.parsed_options(&parsed, description, &call);
-    Flow::plain(call.state)
-}
-
-fn kill(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
-    let mut words = call.arguments.iter().peekable();
-    while let Some(word) = words.next_if(|word| word.prefix().starts_with('-') && word.known() != Some("--")) {
-        match word.known() {
-            Some("-l" | "-L" | "--list" | "--table") => return Flow::plain(call.state),
-            Some("-s" | "-n" | "--signal" | "-q" | "--queue") => drop(words.next()),
-            Some(text) => {
-                let signal = text.trim_start_matches('-');
-                let named = signal.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+')
-                    || text.starts_with("--signal=");
-                let number: Option<u32> = signal.parse().ok();
-                // `kill -1` alone, and a group's number where a signal is expected.
-                if !named || number.is_some_and(|number| number > 64) || (words.peek().is_none() && number.is_some()) {
-                    judge.ask("kill", format!("kill {text} ends more than one process"));
-                }
-            }
-            None => judge.ask("kill", "which process is ended can't be said before it runs"),
-        }
-    }
-    if words.peek().is_some_and(|word| word.known() == Some("--")) {
-        words.next();
-    }
-    for word in words {
-        match word.known() {
-            Some(text) if text.starts_with('%') => {}
-            Some(text) => match text.parse::<i64>() {
-                Ok(pid) if pid > 1 => judge.process(pid),
-                _ => judge.ask("kill", format!("kill {text} ends more than an ordinary process")),
-            },
-            None if word.bits == [Bit::Child] && !word.many => {}
-            None => judge.ask("kill", "which process is ended can't be said before it runs"),
-        }
-    }
-    Flow::plain(call.state)
-}
-
-impl Judge<'_> {
-    /// Asks where a process is one of osmoda's or one that the machine can't be without.
-    fn process(&mut self, pid: i64) {
-        let own = fs::read_dir(self.scene.paths.run_folder()).into_iter().flatten().flatten().any(|entry| {
-            let is_pid_file = entry.path().extension().is_some_and(|extension| extension == "pid");
-            is_pid_file && fs::read_to_string(entry.path()).is_ok_and(|text| text.trim() == pid.to_string())
-        });
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        if own || is_vital(name.trim()) {
-            self.ask("kill", format!("process {pid} is one that this machine needs"));
-        }
-    }
-}
-
-fn is_vital(name: &str) -> bool {
-    OWN_DAEMONS.contains(&name)
-        || name.starts_with("systemd")
-        || name.starts_with("osmoda")
-        || matches!(
-            name,
-            "init" | "sshd" | "dbus-daemon" | "dbus-broker" | "agentctl" | "login" | "kthreadd" | "polkitd" | "auditd"
-        )
-}
-
-fn kill_by_name(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
-    let exact = call.name == "killall";
-    if !matches!(call.name, "pkill" | "killall") {
-        judge.ask("kill", format!("{} ends more than one process", call.name));
-        return Flow::plain(call.state);
-    }
-    let description = "a:g,pgroup= a:G,group= a:P,parent= a:s,session= a:u,euid= a:U,uid= a:t,terminal= a:v,inverse a:n,newest a:o,oldest a:r,regexp a:user= a:F,pidfile= a:ns= \
-        m:f,full -:x,exact -:e,echo -:signal= -:q -:w,wait -:i,ignore-case -:I";
-    let parsed = options::parse(call.arguments, description, Style::default());
-    judge.parsed_options(&parsed, description, &call);
-    for name in &parsed.operands {
-        let Some(name) = name.known().filter(|_| !name.many) else {
-            judge.ask("kill", "which process is ended can't be said before it runs");
-            continue;
-        };
-        let lower = name.to_lowercase();
-        let literal = name.chars().all(|c| c.is_alphanumeric() || "-_ :/@=,".contains(c)) && name.len() > 1;
-        let vital = ["osmoda", "systemd", "sshd", "init", "agentctl", "dbus", "login", "auditd", "sudo"];
-        let hits = |vital: &&str| {
-            if exact { **vital == lower || is_vital(&lower) } else { vital.contains(&lower) || lower.contains(*vital) }
-        };
-        if !literal || vital.iter().chain(OWN_DAEMONS).any(hits) {
-            judge.ask("kill", format!("{} {name} may end a process that this machine needs", call.name));
-        }
-    }
-    if parsed.operands.is_empty() {
-        judge.ask("kill", format!("{} ends more than one process", call.name));
-    }
     Flow::plain(call.state)
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     archive, awk,
     call::Kind,
-    files, find, git, network, scripts, sed, system,
+    files, find, git, network, processes, scripts, sed, system,
     tool::{Operands, Tool, Verbs},
     verbs, wrappers,
 };
@@ -13,13 +13,13 @@ use super::{
 /// Ordinary whatever their arguments: they look and say, or compute.
 const PLAIN: &str = "
     true false : echo printf test [ [[ ]] pwd sleep usleep seq cal ncal uname id whoami groups who w users last lastlog uptime free ps pgrep pidof
-    pstree vmstat iostat mpstat pidstat lscpu lsblk lsmem lspci lsusb lsmod lsns lslocks lsipc lslogins lsfd nproc arch tty locale getconf basename
-    dirname realpath readlink which whereis type df stat ls dir vdir yes factor expr numfmt tput clear printenv blkid findmnt
+    pstree vmstat iostat mpstat  lscpu lsblk lsmem lspci lsusb lsmod lsns lslocks lsipc lslogins lsfd nproc arch tty locale getconf basename
+    dirname realpath readlink which whereis type df stat ls dir vdir yes factor expr numfmt tput clear printenv  findmnt
     mountpoint namei pathchk ping ping4 ping6 tracepath traceroute traceroute6 host nslookup whois getfacl getfattr lsattr getcap
-    hostid logname runlevel systemd-detect-virt systemd-path systemd-escape systemd-cgls systemd-cgtop systemd-id128 modinfo acpi sensors
-    numastat dmidecode lshw hwinfo inxi neofetch fastfetch lsb_release tr uuidgen mcookie ascii tzselect zdump
-    cowsay fortune figlet pinky errno apropos whatis infocmp lsinitramfs stty getopt dpkg-architecture
-    nvidia-smi gettext ngettext envsubst rpcinfo showmount arping fping
+    hostid logname runlevel systemd-detect-virt systemd-path systemd-escape systemd-cgls systemd-cgtop systemd-id128 modinfo acpi 
+    numastat       lsb_release tr uuidgen mcookie ascii tzselect zdump
+       pinky errno apropos whatis infocmp lsinitramfs stty getopt 
+     gettext ngettext envsubst  showmount arping ts
 ";
 
 const fn tool(options: &'static str, operands: Operands) -> Tool {
@@ -31,8 +31,8 @@ const TOOLS: &[(&str, Tool)] = &[
     // No option is said to take a value that might take none: what stands after it would go unseen.
     (
         "cat tac rev hd cksum sum crc32 md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum b3sum xxhsum comm colrm uuencode zcat gzcat bzcat \
-      xzcat lzcat zstdcat lz4cat lzmore zmore bzmore readelf objdump nm size ldd exiftool identify mediainfo ffprobe pdfinfo colordiff diff3 zdiff zcmp \
-      cksfv csvlook tailf look tsort ptx bc",
+      xzcat lzcat zstdcat lz4cat lzmore zmore bzmore readelf objdump nm size      pdfinfo     \
+      cksfv  tailf look tsort ptx bc",
         tool("", Operands::Read),
     ),
     (
@@ -84,7 +84,7 @@ const TOOLS: &[(&str, Tool)] = &[
             Operands::Read,
         ),
     ),
-    ("sdiff", tool("w:o,output= a:diff-program= -:w,width= -:I=", Operands::Read)),
+    ("sdiff diff3", tool("w:o,output= a:diff-program= -:w,width= -:I=", Operands::Read)),
     (
         "grep egrep fgrep zgrep zegrep zfgrep bzgrep xzgrep zstdgrep",
         tool(
@@ -162,9 +162,16 @@ const TOOLS: &[(&str, Tool)] = &[
         "man",
         tool(
             "a:P,pager= a:H,html=? a:C,config-file= a:B a:X,gxditview=? a:T,troff-device=? a:R,recode= -:L,locale= -:M,manpath= -:s,S,sections= a:p,preprocessor= -:m,systems=",
-            Operands::Ignored,
+            Operands::Read,
         ),
     ),
+    ("pidstat", tool("a:e= -:p= -:U=? -:C= -:G= -:T= -:u", Operands::Ignored)),
+    (
+        "blkid",
+        tool("w:c,cache-file= -:o,output= -:s,match-tag= -:t,match-token= -:L,label= -:U,uuid=", Operands::Ignored),
+    ),
+    ("dmidecode", tool("w:dump-bin= r:from-dump= -:t,type= -:s,string= -:d,dev-mem=", Operands::Ignored)),
+    ("sensors", tool("a:s,set r:c,config-file=", Operands::Ignored)),
     (
         "bat batcat",
         tool(
@@ -195,13 +202,13 @@ const TOOLS: &[(&str, Tool)] = &[
     (
         "pv",
         tool(
-            "r:f w:o,output= a:R,remote= a:d,watchfd= -:s,size= -:L,rate-limit= -:N,name= -:i,interval= -:w,width= -:P=",
+            "r:f w:o,output= a:R,remote= a:d,watchfd= -:s,size= -:L,rate-limit= -:N,name= -:i,interval= -:w,width= w:P,pidfile=",
             Operands::Read,
         ),
     ),
     (
         "ab wrk hey",
-        tool("r:p= r:u= r:s,script= w:g= w:e= a:E= -:n= -:c= -:t= -:d= -:H= -:m= -:T= -:l", Operands::Ignored),
+        tool("r:p= r:u= a:s,script= w:g= w:e= a:E= -:n= -:c= -:t= -:d= -:H= -:m= -:T= -:l", Operands::Ignored),
     ),
 ];
 
@@ -287,7 +294,7 @@ const ASKS: &[(&str, &str, &str)] = &[
     (
         "scheduled",
         "lets commands run later, out of sight",
-        "at batch atrm crontab anacron run-parts systemd-run start-stop-daemon daemonize supervisorctl pm2 tmux screen dtach \
+        "at batch atrm anacron run-parts systemd-run start-stop-daemon daemonize supervisorctl pm2 tmux screen dtach \
       abduco nq tsp",
     ),
     (
@@ -308,7 +315,7 @@ const ASKS: &[(&str, &str, &str)] = &[
     (
         "project_code",
         "runs what the project says",
-        "make gmake cmake ninja meson scons bazel buck just task rake mvn gradle ant sbt lein cargo npm npx yarn pnpm pytest tox \
+        "make gmake cmake ninja meson scons bazel buck just task rake mvn gradle ant sbt lein cargo npx yarn pnpm pytest tox \
       nox jest mocha vitest tsc webpack vite rollup eslint prettier pre-commit husky bundle mix rebar3 zig dune waf autoconf automake configure autoreconf \
       ctest phpunit docker-compose podman-compose skaffold tilt packer vagrant hugo jekyll",
     ),
@@ -356,7 +363,8 @@ pub(super) fn table() -> HashMap<&'static str, Kind> {
         .chain(scripts::OWN)
         .chain(archive::OWN)
         .chain(network::OWN)
-        .chain(system::OWN);
+        .chain(system::OWN)
+        .chain(processes::OWN);
     for (names, judge) in
         own.chain(&[("git", git::git as _), ("awk gawk mawk nawk", awk::awk as _), ("sed gsed", sed::sed as _)])
     {

@@ -60,7 +60,7 @@ impl Judge<'_> {
                 parsed.operands.iter().for_each(|operand| self.reads_below(operand, state));
             }
             Operands::Read => parsed.operands.iter().for_each(|operand| self.reads(operand, state)),
-            Operands::PatternThenRead => self.searches(&parsed, state),
+            Operands::PatternThenRead => self.searches(&parsed, call.name == "rg", state),
             Operands::ReadThenWrite => match parsed.operands.split_first() {
                 None => {}
                 Some((first, rest)) => {
@@ -124,7 +124,8 @@ impl Judge<'_> {
     }
 
     /// grep and its like: what they print are lines that fit.
-    fn searches(&mut self, parsed: &Parsed, state: &State) {
+    fn searches(&mut self, parsed: &Parsed, always_below: bool, state: &State) {
+        let below = always_below || parsed.has("r");
         let given = parsed.has("e") || parsed.has("f");
         let (pattern, files) = match parsed.operands.split_first() {
             Some((pattern, files)) if !given => (Some(pattern), files),
@@ -134,12 +135,12 @@ impl Judge<'_> {
             ["v", "A", "B", "C", "f", "z", "num"].iter().any(|name| parsed.has(name)) || parsed.values("e").count() > 1;
         let narrow = !prints_all && pattern.and_then(Value::known).is_some_and(needs_a_blank);
         for file in files {
-            match parsed.has("r") {
+            match below {
                 true if !narrow => self.reads_below(file, state),
                 _ => self.reads(file, state),
             }
         }
-        if parsed.has("r") && files.is_empty() && !narrow {
+        if below && files.is_empty() && !narrow {
             self.reads_below(&Value::text("."), state);
         }
     }

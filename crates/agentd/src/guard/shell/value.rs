@@ -21,10 +21,19 @@ pub(super) enum Bit {
     Name,
     /// A path below what stands before it, without `..`.
     Below,
-    /// Out of a listing that names no secret; may be cut anywhere.
-    Listed,
+    /// Out of a listing that names no secret; may be cut at any blank.
+    Listed(Seen),
     /// Anything.
     Any,
+}
+
+/// From where the paths of a listing are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Seen {
+    /// From the folder that the shell is in when they are used.
+    Here,
+    /// From the root: they are absolute.
+    Root,
 }
 
 /// One argument, as far as it is known.
@@ -124,7 +133,7 @@ impl Value {
 
     /// Whether some part of it can be anything.
     pub(super) fn is_open(&self) -> bool {
-        self.bits.iter().any(|bit| matches!(bit, Bit::Any | Bit::Listed))
+        self.bits.iter().any(|bit| matches!(bit, Bit::Any | Bit::Listed(_)))
     }
 
     /// Whether it holds a wildcard, or what one turned into.
@@ -152,7 +161,7 @@ impl Value {
         self.bits.iter().all(|bit| match bit {
             Bit::Text(text) => !text.contains('/'),
             Bit::Star | Bit::One | Bit::Plain | Bit::Child | Bit::Name => true,
-            Bit::Below | Bit::Listed | Bit::Any => false,
+            Bit::Below | Bit::Listed(_) | Bit::Any => false,
         })
     }
 
@@ -162,7 +171,7 @@ impl Value {
             None => self.many,
             Some(Bit::Text(text)) => text.starts_with('-'),
             Some(Bit::Plain | Bit::Child | Bit::Below) => self.many,
-            Some(Bit::Star | Bit::One | Bit::Name | Bit::Listed | Bit::Any) => true,
+            Some(Bit::Star | Bit::One | Bit::Name | Bit::Listed(_) | Bit::Any) => true,
         }
     }
 
@@ -172,7 +181,7 @@ impl Value {
             return None;
         }
         let absolute = self.prefix().starts_with('/');
-        if !absolute && matches!(self.bits.first(), Some(Bit::Any | Bit::Listed)) {
+        if !absolute && matches!(self.bits.first(), Some(Bit::Any | Bit::Listed(_))) {
             return None;
         }
         let mut pattern = if absolute { Pattern { names: vec![], deep: false } } else { cwd.clone() };
@@ -198,7 +207,7 @@ impl Value {
                     name.end(&mut pattern)?;
                     pattern.deep = true;
                 }
-                Bit::Any | Bit::Listed => return None,
+                Bit::Any | Bit::Listed(_) => return None,
             }
         }
         name.end(&mut pattern)?;
@@ -274,7 +283,7 @@ pub(super) enum Stream {
     /// Plain words, such as numbers.
     Plain,
     /// Names and paths, none of them a secret's.
-    Listing,
+    Listing(Seen),
     /// Anything.
     #[default]
     Unknown,
@@ -286,7 +295,7 @@ impl Stream {
         match self {
             Self::Text(text) => Value::text(text.trim_end_matches('\n')),
             Self::Plain => Value::of(Bit::Plain),
-            Self::Listing => Value::of(Bit::Listed),
+            Self::Listing(seen) => Value::of(Bit::Listed(*seen)),
             Self::File(_) | Self::Unknown => Value::any(),
         }
     }

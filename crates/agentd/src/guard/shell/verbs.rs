@@ -27,6 +27,15 @@ pub(super) const VERBS: &[(&str, &Verbs)] = &[
         ),
     ),
     (
+        "npm",
+        &verbs(
+            "a:prefix= a:script-shell= a:node-options= -:depth=",
+            "ls list view outdated root version",
+            "project_code",
+            "runs what the project says",
+        ),
+    ),
+    (
         "snap",
         &verbs("", " list info find version changes services warnings", "package_change", "changes what is installed"),
     ),

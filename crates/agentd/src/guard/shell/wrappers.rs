@@ -29,8 +29,7 @@ pub(super) const OWN: &[(&str, Own)] = &[
     }),
     ("taskset", |judge, call| simple(judge, call, "a:p,pid -:c,cpu-list -:a", 1)),
     ("time", |judge, call| simple(judge, call, "w:o,output= -:f,format= -:a -:p -:v", 0)),
-    ("chronic ts unbuffer", |judge, call| simple(judge, call, "", 0)),
-    ("catchsegv", |judge, call| simple(judge, call, "", 0)),
+    ("chronic unbuffer", |judge, call| simple(judge, call, "", 0)),
     ("numactl", |judge, call| {
         simple(
             judge,

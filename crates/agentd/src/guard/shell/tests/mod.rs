@@ -5,7 +5,9 @@ use std::path::Path;
 use super::{Dialect, Scene, judge_as};
 use crate::guard::{GuardConfig, GuardedPaths, OwnPaths, Verdict};
 
+mod acts;
 mod asks;
+mod disguises;
 mod passes;
 mod robust;
 

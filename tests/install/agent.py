@@ -1,0 +1,113 @@
+"""Every tool of an installed suite, through a real MCP client that runs as the agents' own account.
+
+agent.py PID     the booted machine's process 1
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from checks import Checks
+from mcp import Client, StdioServerParameters
+
+ENTER = ["-t", sys.argv[1], "-a", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "NO_COLOR=1"]
+AGENT = ["setpriv", "--reuid", "osmoda-agent", "--regid", "osmoda-agent", "--init-groups"]
+checks = Checks("agents' account")
+
+
+def root(*command):
+    """What a command of the machine's root prints."""
+    done = subprocess.run(
+        ["nsenter", *ENTER, *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    return done.stdout + done.stderr
+
+
+# One call of every tool that is listed: its arguments, and what shows that it did something.
+CALLS = {
+    "system_health": ({}, lambda it: it["cpu"]["cores"] >= 1),
+    "system_query": ({"query": "processes"}, lambda it: any(row["name"] == "osmoda-agentd" for row in it["rows"])),
+    "system_discover": ({}, lambda it: it["total_listening_ports"] == len(it["found"])),
+    "network_info": ({}, lambda it: any(each["name"] == "lo" for each in it["interfaces"])),
+    "shell_exec": ({"command": "id -u; echo before-the-cut"}, lambda it: it["stdout"].startswith("0\n")),
+    "file_write": ({"path": "/srv/note", "content": "by an agent"}, lambda it: root("cat", "/srv/note") == "by an agent"),
+    "file_read": ({"path": "/srv/note"}, lambda it: "by an agent" in str(it)),
+    "directory_list": ({"path": "/srv"}, lambda it: "note" in str(it)),
+    "event_log": ({}, lambda it: "file_write" in str(it)),
+    "receipt_list": ({}, lambda it: "file_write" in str(it)),
+    "approval_request": (
+        {"command": "reboot", "reason": "a test"},
+        lambda it: "apr_" in str(it),
+    ),
+    "approval_pending": ({}, lambda it: "reboot" in str(it)),
+    "service_status": ({"unit": "osmoda-agentd.service"}, lambda it: it["active"] == "active"),
+    "journal_logs": ({"unit": "osmoda-agentd.service"}, lambda it: it["entries"]),
+    "safety_status": ({}, lambda it: "agentd" in str(it["services"])),
+    "incident_create": ({"name": "a test"}, lambda it: it["id"]),
+    "backup_create": ({}, lambda it: len(it["sha256"]) == 64),
+    "backup_list": ({}, lambda it: it["backups"]),
+    "agent_card": ({}, lambda it: it["name"]),
+}
+# Tried where nothing else needs the suite afterwards: tests/services.
+ELSEWHERE = {"safety_panic", "safety_restart", "safety_rollback", "incident_step"}
+# What an agent is refused, whatever it says: who asks does not answer.
+REFUSED = {
+    "approval_approve": {"approval_self", "forbidden"},
+}
+DANGEROUS = ["rm -rf /srv", "systemctl stop osmoda-agentd", "useradd eve", "echo id | sh", "cat /etc/shadow"]
+
+
+async def session(client):
+    tools = {tool.name for tool in (await client.list_tools()).tools}
+    checks.check("tools are listed", len(tools) >= 10, tools)
+
+    async def call(name, arguments):
+        result = await client.call_tool(name, arguments)
+        return bool(result.is_error), result.structured_content or {}
+
+    asked = None
+    for name, (arguments, holds) in CALLS.items():
+        failed, it = await call(name, arguments)
+        checks.check(f"{name} has real effect", name in tools and not failed and holds(it), it)
+        if name == "approval_request":
+            asked = it.get("id") or it.get("approval", {}).get("id") or it.get("approval_id")
+    failed, it = await call("approval_check", {"id": asked})
+    checks.check("approval_check tells how it stands", not failed and "pending" in str(it), it)
+    for name, codes in REFUSED.items():
+        failed, it = await call(name, {"id": asked})
+        checks.check(f"{name} is refused for a stated reason", failed and it.get("code") in codes and it.get("message"), it)
+    untried = tools - set(CALLS) - set(REFUSED) - {"approval_check"} - ELSEWHERE
+    checks.check("no listed tool is left out", not untried, untried)
+
+    for command in DANGEROUS:
+        failed, it = await call("shell_exec", {"command": command})
+        checks.check(f"it waits for a yes: {command}", failed and it.get("code") == "approval_required", it)
+    failed, it = await call("file_write", {"path": "/etc/sudoers", "content": "x"})
+    checks.check("so does a guarded file", failed and it.get("code") == "approval_required", it)
+    checks.check("nothing of it was done", "eve" not in root("cat", "/etc/passwd") and root("ls", "/srv").strip() == "note")
+
+    act = {"command": "echo done >/srv/asked | sh"}
+    _, it = await call("shell_exec", act)
+    approval = (it.get("detail") or {}).get("approval_id") or ""
+    checks.check("a question has an id", approval.startswith("apr_"), it)
+    failed, it = await call("shell_exec", {**act, "approval_id": approval})
+    checks.check("which is no leave", failed and not root("ls", "/srv/asked").startswith("/srv/asked"), it)
+    checks.check("the operator says yes", "error" not in root("agentctl", "approve", approval))
+    failed, it = await call("shell_exec", {**act, "approval_id": approval})
+    checks.check("then it is done", not failed and root("cat", "/srv/asked") == "done\n", it)
+    failed, it = await call("shell_exec", {**act, "approval_id": approval})
+    checks.check("once", failed, it)
+    checks.check("the ledger verifies", "is whole" in root("agentctl", "verify-ledger"))
+
+
+async def main():
+    server = StdioServerParameters(command="nsenter", args=[*ENTER, *AGENT, "agentctl", "mcp"])
+    async with Client(server) as client:
+        await asyncio.wait_for(session(client), 240)
+
+
+checks.check("after a reboot agentd is up", "active" == root("systemctl", "is-active", "osmoda-agentd").strip())
+asyncio.run(main())
+checks.end()

@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# Runs inside the booted machine, as its root: inside.sh STAGE install|versions|package
+# One line a check: `ok    name` or `FAIL  name: why`.
+set -uo pipefail
+STAGE=$1
+TREE=/opt/osmoda-tree
+export NO_COLOR=1
+failed=0
+work=$(mktemp -d)
+
+check() {
+    local name=$1 output
+    if output=$("${@:2}" 2>&1 </dev/null); then
+        echo "ok    install: $name"
+    else
+        echo "FAIL  install: $name: $(tail -n 6 <<<"$output" | tr '\n' ' ')"
+        failed=1
+    fi
+}
+not() { ! "$@"; }
+says() {
+    local words=$1 output
+    output=$("${@:2}" 2>&1)
+    printf '%s\n' "$output"
+    [[ $output == *"$words"* ]]
+}
+# refused WORDS COMMAND...: it fails, and says so in these words.
+refused() {
+    local words=$1 output status=0
+    output=$("${@:2}" 2>&1) || status=$?
+    printf 'status %s: %s\n' "$status" "$output"
+    ((status != 0)) && [[ $output == *"$words"* ]]
+}
+# machine: every file and folder with mode, owner and content; not what any process writes that is up.
+machine() {
+    find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /dev -o -path /opt -o -path /var/log -o -path /var/lib/systemd \
+        -o -path '/var/tmp/systemd-private-*' -o -path /etc/machine-id -o -name '*-' -o -path /etc/.pwd.lock -o -path /var/cache -o -path /var/lib/dpkg -o -path /etc/.updated -o -path /var/.updated \) -prune \
+        -o -printf '%M %U %G %y %p %l\n' | sort
+    md5sum /etc/passwd /etc/group /etc/shadow /etc/gshadow
+}
+same_machine() { diff "$1" <(machine); }
+installer() { timeout 200 bash "$TREE/scripts/install.sh" --container "$@"; }
+release() { installer --archive "$archive" "$@"; }
+agentd_is() { test "$(systemctl is-active osmoda-agentd.service)" = "$1"; }
+version_is() { test "$(cat /usr/lib/osmoda/installed/VERSION)" = "$1"; }
+events() { agentctl verify-ledger --json | sed -n 's/.*"events":\([0-9]*\).*/\1/p'; }
+archive=$(echo "$STAGE"/release/*.tar.gz)
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$TREE/Cargo.toml" | head -n 1)
+
+install_it() {
+    useradd --create-home olga
+    machine >"$work/before"
+    check "--check says that it can be installed" installer --check
+    check "a container is refused with a reason" refused "this is a container" bash "$TREE/scripts/install.sh"
+    check "a wrong checksum is refused" refused "not what its checksum says" release --sha256 "$(printf '0%.0s' {1..64})"
+    check "an unknown flag is refused" refused "unknown argument" installer --instal
+    check "an account that does not exist is refused" refused "there is no account nobody-here" release --operator nobody-here
+    check "an upgrade of nothing is refused" refused "not installed" release --upgrade
+    check "a release that does not start is refused" refused "it did not start" bash "$STAGE/99.2/install.sh" --container
+    check "and nothing of it is left" same_machine "$work/before"
+    check "nor its units" refused "could not be found" systemctl status osmoda-agentd.service
+
+    # A control plane that writes down what it is told.
+    mkdir "$work/bin"
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\n{ echo "ARGUMENTS $*"; cat; } >>%s/told\n' "$work" >"$work/bin/curl"
+    chmod 755 "$work/bin/curl"
+    echo top-secret-value >"$work/secret"
+    check "it is installed" env PATH="$work/bin:$PATH" timeout 200 bash "$TREE/scripts/install.sh" --container --archive "$archive" --operator olga \
+        --order-id 550e8400-e29b-41d4-a716-446655440000 --callback-url https://plane.example/api/heartbeat --heartbeat-secret-file "$work/secret" \
+        --api-key x --skip-nixos --runtime=claude-code
+    check "agentd is up" agentd_is active
+    check "the doctor finds nothing to mend" agentctl doctor
+    check "agentctl knows which daemons are installed" test "$(agentctl status --json | grep -o '"daemon":' | wc -l)" = "$(find "$TREE"/nix/units -name 'osmoda-*.service' | wc -l)"
+    check "so do agents" test -r /var/lib/osmoda/suite.json
+    check "it starts with the machine" systemctl is-enabled osmoda.target osmoda-agentd.service
+    check "the control plane was told of every step" says complete grep -o '"step":"[a-z]*"' "$work/told"
+    check "in JSON with the order's id" grep -q '^{"order_id":"550e8400-e29b-41d4-a716-446655440000","step":"services","status":"started","detail":"' "$work/told"
+    check "at the address beside the heartbeat's" grep -q 'https://plane.example/api/provision-progress' "$work/told"
+    check "and its secret stood in no argument" not grep -q top-secret-value "$work/told"
+    check "what the heartbeat needs is root's alone" test "$(stat -c '%a %u' /var/lib/osmoda/config/heartbeat-secret)" = "600 0"
+    check "and as it was given" test "$(cat /var/lib/osmoda/config/heartbeat-secret)" = top-secret-value
+    check "there is a manual page" test -s /usr/share/man/man1/agentctl-doctor.1.gz
+    check "there are completions" grep -q verify-ledger /usr/share/bash-completion/completions/agentctl
+    check "the state is agentd's alone" test "$(stat -c '%a %U' /var/lib/osmoda/agentd)" = "700 root"
+    check "the sockets are the group's" test "$(stat -c '%a %U %G' /run/osmoda /run/osmoda/agentd.sock | tr '\n' ' ')" = "750 root osmoda 660 root osmoda "
+    check "an operator's account is an operator" runuser -u olga -- agentctl call shell_exec --json '{"command": "echo hi | sh"}'
+    check "the agents' account is an agent" refused approval_required runuser -u osmoda-agent -- agentctl call shell_exec --json '{"command": "echo hi | sh"}'
+    check "a stranger is nobody" refused "may not open" runuser -u nobody -- agentctl health
+
+    # Within the unit's limits, commands do what a server's administrator does.
+    check "a command may ask systemd" agentctl call shell_exec --json '{"command": "systemctl restart systemd-journald && systemctl is-active systemd-journald"}'
+    check "and write to the system" says ',"exit_code":0' agentctl call shell_exec --json '{"command": "touch /etc/x /usr/x && rm /etc/x /usr/x"}'
+    check "and be another account" says uid=65534 agentctl call shell_exec --json '{"command": "runuser -u nobody -- id"}'
+    check "and see every process" says /systemd agentctl call shell_exec --json '{"command": "readlink /proc/1/exe"}'
+    check "and add accounts" says ',"exit_code":0' agentctl call shell_exec --json '{"command": "useradd kurt && userdel kurt"}'
+    check "not mount" says "permission denied" agentctl call shell_exec --json '{"command": "mount -t tmpfs x /mnt"}'
+    check "nor make namespaces" says "Operation not permitted" agentctl call shell_exec --json '{"command": "unshare -m true"}'
+    check "the way out is a unit of its own" says mounted agentctl call shell_exec --json '{"command": "systemd-run --quiet --pipe --wait unshare -m sh -c \"mount -t tmpfs x /mnt && echo mounted\""}'
+
+    check "installing it again changes nothing" release
+    check "and agentd is up" agentd_is active
+    check "no file of the installer is left" test -z "$(find / -xdev -name '*.osmoda-new' -o -xdev -path '/tmp/osmoda-install*')"
+    kill -KILL "$(systemctl show --value --property MainPID osmoda-agentd)"
+    back() { for _ in $(seq 100); do agentd_is active && agentctl status && return; sleep 0.1; done; return 1; }
+    check "agentd comes back when it is killed" back
+    check "and the ledger verifies" agentctl verify-ledger
+    cp "$work/before" /root/machine-before
+    events >/root/events
+}
+
+versions() {
+    check "after a power cut agentd is up" agentd_is active
+    check "the ledger verifies" agentctl verify-ledger
+    check "and nothing of it is lost" test "$(events)" -ge "$(cat /root/events)"
+    check "what the agent's last session wrote is there" says before-the-cut agentctl events --json
+    check "the doctor finds nothing to mend" agentctl doctor
+    check "another version takes its place" bash "$STAGE/99.1/install.sh" --container --upgrade
+    check "it is that version" version_is 99.1
+    check "with a folder that it makes" test -d /var/lib/osmoda/newer
+    count=$(events)
+    check "a version that does not start is refused" refused "returning to the version before" bash "$STAGE/99.2/install.sh" --container --upgrade
+    check "the one before is back" version_is 99.1
+    check "and up" agentctl status
+    check "with its ledger" test "$(events)" -ge "$count"
+    check "--rollback returns to the version before" installer --rollback
+    check "which is the first" version_is "$version"
+    check "whose files alone are there" test ! -e /usr/lib/tmpfiles.d/osmoda-newer.conf
+    check "and it is up" agentctl status
+    check "it is uninstalled" installer --uninstall
+    check "its programs are gone" test ! -e /usr/bin/agentctl -a ! -e /usr/lib/osmoda
+    check "its state is kept" test -s /var/lib/osmoda/agentd/ledger.db
+    check "it is installed anew" release
+    check "with the ledger it had" test "$(events)" -ge "$count"
+    check "it is uninstalled again" installer --uninstall
+    check "and what was kept is taken away too" installer --uninstall --purge
+    # What the agent wrote was asked for.
+    rm -f /srv/note /srv/asked
+    mv /root/machine-before "$work/before" && rm /root/events
+    check "nothing of it is left" same_machine "$work/before"
+    check "no account either" not grep -q osmoda /etc/passwd /etc/group
+    check "and no process" not pgrep osmoda
+    check "uninstalling nothing is refused" refused "not installed" installer --uninstall
+}
+
+package() {
+    machine >"$work/before"
+    check "the Debian package is installed" dpkg --install "$STAGE"/release/*.deb
+    check "agentd is up" agentctl status
+    check "the doctor finds nothing to mend" agentctl doctor
+    check "the installer leaves it to apt" refused "as a Debian package" release
+    check "it is installed over itself" dpkg --install "$STAGE"/release/*.deb
+    check "agentd is up again" agentctl status
+    check "it is removed" dpkg --remove osmoda
+    check "its state is kept" test -s /var/lib/osmoda/agentd/ledger.db
+    check "it is purged" dpkg --purge osmoda
+    check "nothing of it is left" same_machine "$work/before"
+}
+
+case $2 in
+install) install_it ;;
+versions) versions ;;
+package) package ;;
+esac
+rm -rf -- "$work"
+exit "$failed"
