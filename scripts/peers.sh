@@ -1,24 +1,29 @@
 #!/usr/bin/env bash
-# Real MCP clients and SDKs, by name and pinned version from the Python and npm registries, kept in the cache.
+# Real MCP clients and SDKs, and the A2A SDK, by name and pinned version from the Python and npm registries, kept in the cache.
 #   scripts/peers.sh [NAME...]     installs these, or all, and prints where each one's command is
 # Sourced, it gives `peer NAME`, which sets PEER to that command's path and installs what is missing.
 set -euo pipefail
 # shellcheck source=lib.sh
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly PEERS=(mcp-v1 mcp-v2 amagi node inspector claude sdk)
+readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages)
 
 # peer NAME: sets PEER to the path of the peer's command: a Python with the SDK, a program, or the SDK's folder.
 peer() {
     local name=$1
     case $name in
-    mcp-v1 | mcp-v2) _peer_python "$name" bin/python ;;
+    mcp-v1 | mcp-v2 | a2a) _peer_python "$name" bin/python ;;
     amagi) _peer_python "$name" bin/amagi-mcp-probe ;;
     node) _peer_npm "$name" "node-linux-$(_npm_machine)@22.23.3" "node_modules/node-linux-$(_npm_machine)/bin/node" ;;
     # It wants Node 22: start it by `peer node`.
     inspector) _peer_npm "$name" @modelcontextprotocol/inspector@2.12.0 node_modules/.bin/mcp-inspector ;;
     # A native program that comes as a package of its own for each kind of machine.
     claude) _peer_npm "$name" @anthropic-ai/claude-code@2.1.330 "node_modules/@anthropic-ai/claude-code-linux-$(_npm_machine)/claude" ;;
+    # Wallets' own libraries, whose signatures keyd's are held against.
+    signers) _peer_python "$name" bin/python ;;
+    ethers) _peer_npm "$name" ethers@6.17.0 node_modules/ethers ;;
+    viem) _peer_npm "$name" viem@2.57.20 node_modules/viem ;;
+    solana-messages) _peer_npm "$name" @solana/offchain-messages@8.4.0 node_modules/@solana/offchain-messages ;;
     sdk) _peer_npm "$name" @modelcontextprotocol/sdk@1.32.2 node_modules/@modelcontextprotocol/sdk ;;
     *) die "no peer is called $name; there are: ${PEERS[*]}" ;;
     esac

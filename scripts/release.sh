@@ -53,6 +53,7 @@ lay_out() {
     mkdir -p "$root"/usr/lib/systemd/system
     install -D -m 755 -t "$root/usr/bin" "$programs/agentctl"
     for daemon in "${daemons[@]}"; do install -D -m 755 -t "$root/usr/lib/osmoda" "$programs/$daemon"; done
+    printf '{"daemons":[%s]}\n' "$(printf '"%s"\n' "${daemons[@]#osmoda-}" | paste -sd,)" >"$root/usr/lib/osmoda/suite.json"
     find nix/units -maxdepth 1 -type f ! -name '*.md' -exec install -m 644 -t "$root/usr/lib/systemd/system" {} +
     install -D -m 644 -t "$root/usr/lib/sysusers.d" nix/units/sysusers.d/*
     install -D -m 644 -t "$root/usr/lib/tmpfiles.d" nix/units/tmpfiles.d/*
@@ -81,7 +82,7 @@ package() {
     local stage=$1.deb libc
     cp -a "$1/root" "$stage"
     mkdir "$stage/DEBIAN"
-    libc=$(newest_libc "$stage"/usr/bin/agentctl "$stage"/usr/lib/osmoda/*)
+    libc=$(newest_libc "$stage"/usr/bin/agentctl "$stage"/usr/lib/osmoda/osmoda-*)
     cat >"$stage/DEBIAN/control" <<END
 Package: osmoda
 Version: $version

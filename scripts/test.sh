@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every test: the crates' own, then the suites under tests/ that need the built programs and real clients.
 #   scripts/test.sh [SUITE...]     only these suites of tests/ (such as: e2e mcp), without the crates' tests
+#   scripts/test.sh --vm           only the suite on a machine of its own in QEMU, which is slow
 # What the tests need is installed by name, as root; otherwise the script says what to install.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -9,10 +10,18 @@ cd -- "$OSMODA_ROOT"
 
 case ${1:-} in
 -h | --help)
-    sed -n '2,4s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit
     ;;
 esac
+runner=run.sh most=1200
+if [[ ${1:-} == --vm ]]; then
+    shift
+    (($# == 0)) || misuse "--vm stands alone"
+    set -- vm
+    # Emulated, each boot takes minutes.
+    runner=machine.sh most=3600
+fi
 suites=("$@")
 need build python npm
 logs=''
@@ -42,17 +51,17 @@ cargo build --locked --workspace --bins
 if ((${#suites[@]} == 0)); then
     say "the crates' tests"
     status=0
-    limit 1800 cargo test --locked --workspace --no-fail-fast </dev/null 2>&1 | tee "$logs/cargo" || status=$?
+    limit 3000 cargo test --locked --workspace --no-fail-fast </dev/null 2>&1 | tee "$logs/cargo" || status=$?
     add "the crates' tests" "$status" "$(sum passed)" "$(sum failed)" "$(sum ignored)"
     suites=()
     for runner in tests/*/run.sh; do suites+=("$(basename "$(dirname "$runner")")"); done
 fi
 
 for suite in "${suites[@]}"; do
-    [[ -x tests/$suite/run.sh ]] || misuse "there is no suite tests/$suite"
+    [[ -x tests/$suite/$runner ]] || misuse "there is no suite tests/$suite"
     say "tests/$suite"
     status=0
-    limit 1200 "tests/$suite/run.sh" "$(build_folder)/debug/agentctl" </dev/null | tee "$logs/$suite" || status=$?
+    limit "$most" "tests/$suite/$runner" "$(build_folder)/debug/agentctl" </dev/null | tee "$logs/$suite" || status=$?
     closing=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$logs/$suite" | tail -n 1 || true)
     read -r good _ bad _ none _ <<<"${closing:-0 passed, 0 failed}"
     add "tests/$suite" "$status" "$good" "$bad" "${none:-0}"

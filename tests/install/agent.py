@@ -42,7 +42,16 @@ CALLS = {
         lambda it: "apr_" in str(it),
     ),
     "approval_pending": ({}, lambda it: "reboot" in str(it)),
+    "service_status": ({"unit": "osmoda-agentd.service"}, lambda it: it["active"] == "active"),
+    "journal_logs": ({"unit": "osmoda-agentd.service"}, lambda it: it["entries"]),
+    "safety_status": ({}, lambda it: "agentd" in str(it["services"])),
+    "incident_create": ({"name": "a test"}, lambda it: it["id"]),
+    "backup_create": ({}, lambda it: len(it["sha256"]) == 64),
+    "backup_list": ({}, lambda it: it["backups"]),
+    "agent_card": ({}, lambda it: it["name"]),
 }
+# Tried where nothing else needs the suite afterwards: tests/services.
+ELSEWHERE = {"safety_panic", "safety_restart", "safety_rollback", "incident_step"}
 # What an agent is refused, whatever it says: who asks does not answer.
 REFUSED = {
     "approval_approve": {"approval_self", "forbidden"},
@@ -69,7 +78,7 @@ async def session(client):
     for name, codes in REFUSED.items():
         failed, it = await call(name, {"id": asked})
         checks.check(f"{name} is refused for a stated reason", failed and it.get("code") in codes and it.get("message"), it)
-    untried = tools - set(CALLS) - set(REFUSED) - {"approval_check"}
+    untried = tools - set(CALLS) - set(REFUSED) - {"approval_check"} - ELSEWHERE
     checks.check("no listed tool is left out", not untried, untried)
 
     for command in DANGEROUS:

@@ -71,6 +71,8 @@ install_it() {
         --api-key x --skip-nixos --runtime=claude-code
     check "agentd is up" agentd_is active
     check "the doctor finds nothing to mend" agentctl doctor
+    check "agentctl knows which daemons are installed" test "$(agentctl status --json | grep -o '"daemon":' | wc -l)" = "$(find "$TREE"/nix/units -name 'osmoda-*.service' | wc -l)"
+    check "so do agents" test -r /var/lib/osmoda/suite.json
     check "it starts with the machine" systemctl is-enabled osmoda.target osmoda-agentd.service
     check "the control plane was told of every step" says complete grep -o '"step":"[a-z]*"' "$work/told"
     check "in JSON with the order's id" grep -q '^{"order_id":"550e8400-e29b-41d4-a716-446655440000","step":"services","status":"started","detail":"' "$work/told"

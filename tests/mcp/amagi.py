@@ -38,6 +38,20 @@ def real_arguments(suite, folder):
     }
 
 
+# Tools that refuse here, and the codes that they may give for it.
+STATED = {
+    "approval_approve": ("approval_self", "forbidden"),
+    "incident_step": ("incident_unknown",),
+    "safety_rollback": ("no_generation",),
+    "service_status": ("systemd_unavailable", "unit_unknown"),
+    "wallet_create": ("approval_required",),
+    "wallet_delete": ("approval_required",),
+    "wallet_send": ("approval_required",),
+    "wallet_sign": ("wallet_unknown",),
+    "wallet_build_tx": ("wallet_unknown",),
+}
+
+
 def main(amagi, agentctl, suite, config, folder):
     checks = Checks("amagi")
     os.makedirs(folder)
@@ -73,10 +87,16 @@ def main(amagi, agentctl, suite, config, folder):
         checks.check(f"{name}: every tool was called", not missed, missed)
         if name == "real arguments":
             failed = {finding["tool"]: finding["message"] for finding in complaints if finding["check"] == "tool-error"}
-            checks.equal(f"{name}: every tool does what it is asked but one", set(failed), {"approval_approve"})
+            # What is for operators, waits for their yes, or needs what a scratch suite has not, says which of it.
+            unstated = {
+                tool: message
+                for tool, message in failed.items()
+                if not any(code in message for code in STATED.get(tool, ()))
+            }
+            checks.equal(f"{name}: every tool does what it is asked, or refuses for the reason it must", unstated, {})
             refusal = failed.get("approval_approve", "")
             checks.check(
-                f"{name}: that one is not for agents", "approval_self" in refusal or "forbidden" in refusal, refusal
+                f"{name}: an approval is not for agents", "approval_self" in refusal or "forbidden" in refusal, refusal
             )
         # Warnings of other kinds are about schemas and names, and there is no reason for any.
         others = [finding for finding in complaints if finding["check"] != "tool-error"]

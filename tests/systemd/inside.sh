@@ -67,6 +67,8 @@ start() {
 
 check "systemd is told when agentd is ready" start WatchdogSec=30
 check "the service is active" systemctl is-active agentd
+# What is installed here is agentd alone.
+printf '{"daemons": ["agentd"]}\n' >/var/lib/osmoda/suite.json
 check "agentctl finds the installed suite" agentctl status
 check "agentd is alive for the watchdog" test "$(property agentd WatchdogTimestampMonotonic)" -gt 0
 pid=$(property agentd MainPID)

@@ -65,6 +65,14 @@ pub(crate) enum Command {
     Approve(commands::approve::Question),
     /// Say no.
     Deny(commands::approve::Question),
+    /// A trouble, what was tried against it, and what else happened meanwhile.
+    Incident(commands::incident::IncidentArgs),
+    /// What you need in a hurry: how the suite stands, stop it, restart it, roll the system back.
+    Safety(commands::safety::SafetyArgs),
+    /// Copies of the suite's state: take, list, restore.
+    Backup(commands::backup::BackupArgs),
+    /// Keys: list, make, bring in, take out, delete, and what was signed.
+    Wallet(commands::wallet::Wallets),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -93,6 +101,10 @@ impl Command {
             Self::VerifyLedger(source) => source.format.json,
             Self::Trace(act) => act.format.json,
             Self::Approve(question) | Self::Deny(question) => question.format.json,
+            Self::Incident(args) => args.json,
+            Self::Safety(args) => args.json,
+            Self::Backup(args) => args.json,
+            Self::Wallet(wallets) => wallets.format.json,
             Self::Call(_) => true,
             Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }
@@ -137,7 +149,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 18), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 22), "{lines:?}");
     }
 
     #[test]
@@ -149,6 +161,10 @@ mod tests {
             ("agentctl events --json --follow", true),
             ("agentctl --dir /x approve apr_01KXYZ01KXYZ01KXYZ01KXYZ01 --json", true),
             ("agentctl call system_health", true),
+            ("agentctl safety status", false),
+            ("agentctl safety status --json", true),
+            ("agentctl safety --json panic", true),
+            ("agentctl incident list --json", true),
             ("agentctl call file_read --json {}", true),
         ];
         for (line, json) in table {

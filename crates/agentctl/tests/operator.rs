@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// A command that an agent may not run without leave, and that harms nobody.
-const GUARDED: &str = "rm -rf /nowhere/to/be/found/osmoda-test";
+const GUARDED: &str = "perl -e 1 # osmoda-test";
 
 #[tokio::test]
 async fn a_day_from_up_to_down() {
@@ -179,6 +179,6 @@ async fn the_tools_of_this_installation_are_listed_and_served_to_mcp_clients() {
     assert!(!harmless.is_empty() && !harmless.contains(&"shell_exec".to_owned()));
 
     // What is not installed is not listed.
-    fs::write(suite.path().join("state/suite.json"), r#"{"daemons":["keyd"]}"#).unwrap();
+    fs::write(suite.path().join("state/suite.json"), r#"{"daemons":["voice"]}"#).unwrap();
     assert_eq!(suite.json(&["tools", "--json"]).await["tools"], json!([]));
 }

@@ -71,9 +71,10 @@ async fn in_a_terminal_the_suite_shows_its_logs_and_ends_with_ctrl_c() {
         let line = tokio::time::timeout(PATIENCE, out.next_line()).await.expect("not up in time").unwrap().unwrap();
         let said: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(said["daemons"][0]["daemon"], "agentd");
-        assert_eq!(suite.processes().len(), 2, "the supervisor and agentd");
+        let daemons = said["daemons"].as_array().unwrap().len();
+        assert_eq!(suite.processes().len(), 1 + daemons, "the supervisor and its daemons");
         let shown = tokio::time::timeout(PATIENCE, err.next_line()).await.expect("no log").unwrap().unwrap();
-        assert!(shown.starts_with("agentd") && shown.contains(" | "), "{shown}");
+        assert!(shown.contains(" | "), "{shown}");
         signal(i32::try_from(up.id().unwrap()).unwrap(), how);
         assert_eq!(end_of(&mut up).await.code(), Some(0), "{how}");
         assert_eq!(suite.processes(), [0; 0], "{how} left a process");

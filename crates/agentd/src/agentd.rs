@@ -6,19 +6,23 @@ use std::{
     time::Instant,
 };
 
+use osmoda_backup::Shelf;
 use osmoda_ipc::{
     Metrics, NewEvent, chain,
     daemon::{Dirs, Ready, Start},
 };
 use osmoda_ledger::{Ledger, OpenError, ReadError, Reader};
+use osmoda_safety::Safety;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
     approvals::{Approvals, StoreError},
+    card::{CardKey, KeyError},
     config::Config,
     guard::{GuardedPaths, OwnPaths},
+    incidents::Incidents,
     recorder::LedgerRecorder,
     routes::routes,
     shell::{self, Pace},
@@ -30,6 +34,11 @@ pub struct Agentd {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) approvals: Arc<Approvals>,
+    pub(crate) incidents: Incidents,
+    pub(crate) safety: Safety,
+    pub(crate) backups: Arc<Shelf>,
+    pub(crate) card_key: CardKey,
+    pub(crate) socket: PathBuf,
     pub(crate) rules: RwLock<Arc<Rules>>,
     pub(crate) pace: Pace,
     pub(crate) sampler: Sampler,
@@ -65,6 +74,12 @@ pub enum NotStarted {
     /// The approvals.
     #[error("{}", chain(.0))]
     Approvals(#[from] StoreError),
+    /// The incidents.
+    #[error("the incidents' database can't be used: {0}")]
+    Incidents(rusqlite::Error),
+    /// The agent card's key.
+    #[error("{0}")]
+    Key(#[from] KeyError),
     /// The children's keeper.
     #[error("agentd can't adopt the orphans of its commands: {0}")]
     Orphans(std::io::Error),
@@ -81,6 +96,11 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let approvals = Arc::new(Approvals::open(&folder.join("approvals.db"))?);
     let own = own_paths(&start.dirs, start.config_file);
     let agentd = Arc::new(Agentd {
+        incidents: Incidents::open(&folder.join("incidents.db")).map_err(NotStarted::Incidents)?,
+        card_key: CardKey::open(&folder.join("card.key"))?,
+        socket: start.dirs.socket("agentd"),
+        backups: Arc::new(Shelf::new(start.dirs.state())),
+        safety: Safety::new(start.dirs.clone(), &start.config.safety.profiles),
         rules: RwLock::new(Arc::new(Rules::new(start.config, &own))),
         pace: Pace::default(),
         sampler: Sampler::start(start.stop.clone()),

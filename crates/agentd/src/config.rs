@@ -1,5 +1,7 @@
 //! The table `[agentd]` of osmoda.toml.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::guard::GuardConfig;
@@ -10,8 +12,16 @@ use crate::guard::GuardConfig;
 pub struct Config {
     /// `[agentd.approvals]`
     pub approvals: ApprovalConfig,
+    /// `[agentd.backups]`
+    pub backups: BackupConfig,
+    /// `[agentd.card]`
+    pub card: CardConfig,
+    /// `[agentd.files]`
+    pub files: FilesConfig,
     /// `[agentd.guard]`
     pub guard: GuardConfig,
+    /// `[agentd.safety]`
+    pub safety: SafetyConfig,
     /// `[agentd.shell]`
     pub shell: ShellConfig,
 }
@@ -42,6 +52,74 @@ impl Default for ApprovalConfig {
             "wallet_send",
         ];
         Self { ttl_secs: 900, most_pending: 50, ask_for: ask_for.map(str::to_owned).to_vec() }
+    }
+}
+
+/// Backups of the suite's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupConfig {
+    /// Days until a backup is thrown away; the newest always stays.
+    pub keep_days: u32,
+    /// The age recipient (`age1...`) whose identity alone opens a backup; without one, they are not encrypted.
+    pub recipient: Option<String>,
+    /// A program with its arguments that carries each backup away; the archive's path is added as the last one.
+    pub hook: Vec<String>,
+    /// Seconds that it may take.
+    pub hook_timeout_secs: u32,
+}
+
+impl Default for BackupConfig {
+    fn default() -> Self {
+        Self { keep_days: 7, recipient: None, hook: Vec::new(), hook_timeout_secs: 600 }
+    }
+}
+
+/// What the agent card says of this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CardConfig {
+    /// The agent's name; the host's by default.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Where it is reached from elsewhere; agentd's socket by default.
+    pub url: Option<String>,
+    /// Who runs it.
+    pub organization: Option<String>,
+    /// Their site.
+    pub provider_url: Option<String>,
+    /// Where its documentation is.
+    pub documentation_url: Option<String>,
+    /// Where its picture is.
+    pub image: Option<String>,
+    /// ERC-8004: the identity registry, such as `eip155:1:0x8004...`.
+    pub agent_registry: Option<String>,
+    /// ERC-8004: the agent's number there.
+    pub agent_id: Option<u32>,
+    /// ERC-8004: `reputation`, `crypto-economic`, `tee-attestation`.
+    pub supported_trust: Vec<String>,
+}
+
+/// Operators' files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FilesConfig {
+    /// The folders below which operators' clients may work; none by default.
+    pub roots: Vec<PathBuf>,
+}
+
+/// What an operator in a hurry needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SafetyConfig {
+    /// Where the system's generations are; takes effect at the next start.
+    pub profiles: PathBuf,
+}
+
+impl Default for SafetyConfig {
+    fn default() -> Self {
+        Self { profiles: osmoda_safety::PROFILES.into() }
     }
 }
 

@@ -2,11 +2,15 @@
 
 mod agentd;
 mod approvals;
+mod card;
 mod config;
+mod database;
 mod files;
 mod gate;
 pub mod guard;
 mod handlers;
+mod incidents;
+mod journal;
 pub mod network;
 mod recorder;
 mod routes;

@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use osmoda_api::agentd::{
-    ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny, ApprovalPending, ApprovalRequest,
-    DirectoryList, EventLog, FileRead, FileWrite, LedgerAppend, LedgerVerify, NetworkInfo, ReceiptList, ShellExec,
-    SystemDiscover, SystemHealth, SystemQuery,
+    AgentCardGet, AgentCardWellKnown, ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny,
+    ApprovalPending, ApprovalRequest, BackupCreate, BackupList, DirectoryList, EventLog, FileRead, FileWrite,
+    IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
+    LedgerVerify, NetworkInfo, OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir,
+    OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, SafetyPanic,
+    SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth, SystemQuery,
 };
 use osmoda_ipc::Routes;
 
 use crate::{
     agentd::Agentd,
     gate::AgentdGate,
-    handlers::{approvals, files, ledger, network, shell, system},
+    handlers::{
+        approvals, backups, card, files, incidents, ledger, network, operator_files, safety, services, shell, system,
+    },
     recorder::LedgerRecorder,
 };
 
@@ -40,4 +45,27 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<ApprovalCheck>(approvals::check)
         .on::<ApprovalClaim>(approvals::claim)
         .on::<ApprovalChallenge>(approvals::challenge)
+        .on::<ServiceStatus>(services::status)
+        .on::<JournalLogs>(services::journal)
+        .on::<SafetyStatus>(safety::status)
+        .on::<SafetyRollback>(safety::rollback)
+        .on::<SafetyPanic>(safety::panic)
+        .on::<SafetyRestart>(safety::restart)
+        .on::<BackupCreate>(backups::create)
+        .on::<BackupList>(backups::list)
+        .on::<AgentCardGet>(card::card)
+        .on::<AgentCardWellKnown>(card::card)
+        .on::<OperatorFileList>(operator_files::list)
+        .on::<OperatorFileRead>(operator_files::read)
+        .on::<OperatorFileWrite>(operator_files::write)
+        .on::<OperatorFileUpload>(operator_files::upload)
+        .on::<OperatorFileDownload>(operator_files::download)
+        .on::<OperatorFileMkdir>(operator_files::mkdir)
+        .on::<OperatorFileRename>(operator_files::rename)
+        .on::<OperatorFileDelete>(operator_files::delete)
+        .on::<IncidentCreate>(incidents::create)
+        .on::<IncidentAddStep>(incidents::step)
+        .on::<IncidentList>(incidents::list)
+        .on::<IncidentShow>(incidents::show)
+        .on::<IncidentClose>(incidents::close)
 }

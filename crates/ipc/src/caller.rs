@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use http::HeaderName;
 use nix::{
     sys::socket::{getsockopt, sockopt::PeerCredentials},
     unistd::{Gid, Group, Uid, User},
@@ -17,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 /// The header by which a caller narrows its role for a connection.
 pub const ROLE_HEADER: &str = "x-osmoda-role";
+
+/// The same, read once.
+pub(crate) static ROLE: HeaderName = HeaderName::from_static(ROLE_HEADER);
 
 /// The group whose members are operators.
 pub const OPERATOR_GROUP: &str = "osmoda-operator";

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use hyper_util::rt::TokioIo;
@@ -16,10 +16,10 @@ use tokio::net::UnixStream;
 
 use crate::{
     assemble::disassemble,
-    caller::{ROLE_HEADER, Role},
+    caller::{ROLE, Role},
     endpoint::{Endpoint, EndpointInfo, Method},
     fault::{Envelope, Fault},
-    request_id::{REQUEST_ID_HEADER, RequestId},
+    request_id::{REQUEST_ID, RequestId},
 };
 
 /// The largest answer that a client takes: 64 MiB.
@@ -116,46 +116,35 @@ impl Client {
     ) -> Result<E::Response, CallError> {
         let info = EndpointInfo::of::<E>();
         let (target, body) = if info.method.has_body() && info.path_fields().next().is_none() {
-            (info.path.to_owned(), serde_json::to_vec(request).map_err(Fault::internal)?)
+            (info.path.into(), serde_json::to_vec(request).map_err(Fault::internal)?)
         } else {
             disassemble(&info, serde_json::to_value(request).map_err(Fault::internal)?)?
         };
-        let answer = self.exchange(info.method, &target, body, id, info.deadline + GRACE).await?;
+        let answer = self.exchange(info.method, target, body, id, info.deadline + GRACE).await?;
         serde_json::from_slice(&answer).map_err(|error| self.broken(error.to_string()))
     }
 
     /// One call by the endpoint's facts, with JSON on both sides.
     pub async fn call_json(&self, info: &EndpointInfo, id: &RequestId, request: Value) -> Result<Value, CallError> {
         let (target, body) = disassemble(info, request)?;
-        let answer = self.exchange(info.method, &target, body, id, info.deadline + GRACE).await?;
+        let answer = self.exchange(info.method, target, body, id, info.deadline + GRACE).await?;
         serde_json::from_slice(&answer).map_err(|error| self.broken(error.to_string()))
     }
 
     /// What the daemon serves at a path that is no endpoint, such as `/metrics`.
     pub async fn get(&self, target: &str) -> Result<Bytes, CallError> {
-        self.exchange(Method::Get, target, Vec::new(), &RequestId::generate(), Duration::from_secs(30)).await
+        self.exchange(Method::Get, target.to_owned(), Vec::new(), &RequestId::generate(), Duration::from_secs(30)).await
     }
 
     async fn exchange(
         &self,
         method: Method,
-        target: &str,
+        target: String,
         body: Vec<u8>,
         id: &RequestId,
         deadline: Duration,
     ) -> Result<Bytes, CallError> {
-        let mut request = Request::builder()
-            .method(method.as_str())
-            .uri(target)
-            .header(header::HOST, "localhost")
-            .header(REQUEST_ID_HEADER, id.as_str());
-        if let Some(role) = self.role {
-            request = request.header(ROLE_HEADER, role.as_str());
-        }
-        if method.has_body() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        let request = request.body(Full::new(Bytes::from(body))).map_err(|error| self.broken(error.to_string()))?;
+        let request = self.request(method, target, body, id).map_err(|error| self.broken(error.to_string()))?;
         let exchange = async {
             let (response, connection) = self.send(request).await?;
             let status = response.status();
@@ -170,6 +159,28 @@ impl Client {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(CallError::Hangs { daemon: self.daemon(), after: deadline }),
         }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        target: String,
+        body: Vec<u8>,
+        id: &RequestId,
+    ) -> Result<Request<Full<Bytes>>, http::Error> {
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = method.into();
+        *request.uri_mut() = Uri::try_from(target)?;
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+        headers.insert(REQUEST_ID.clone(), id.into());
+        if let Some(role) = self.role {
+            headers.insert(ROLE.clone(), HeaderValue::from_static(role.as_str()));
+        }
+        if method.has_body() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        Ok(request)
     }
 
     /// Sends over a kept connection, or a new one where none is left or the kept one had been closed meanwhile.

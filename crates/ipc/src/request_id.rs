@@ -2,25 +2,59 @@
 
 use std::{fmt, str::FromStr};
 
+use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 /// The header it travels in.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
 
+/// The same, read once.
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_HEADER);
+
+const PREFIX: &[u8; 4] = b"req_";
+const LENGTH: usize = PREFIX.len() + ulid::ULID_LEN;
+
 /// `req_` and a ULID: sorts by time of birth.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RequestId(Box<str>);
+pub struct RequestId([u8; LENGTH]);
 
 impl RequestId {
     /// A new id.
     pub fn generate() -> Self {
-        Self(format!("req_{}", ulid::Ulid::generate()).into())
+        let mut text = [0; LENGTH];
+        let (prefix, ulid) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX);
+        if let Ok(ulid) = ulid.try_into() {
+            ulid::Ulid::generate().array_to_str(ulid);
+        }
+        Self(text)
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Only ASCII is ever put in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub(crate) fn from_bytes(text: &[u8]) -> Result<Self, BadRequestId> {
+        let text: [u8; LENGTH] = text.try_into().map_err(|_| BadRequestId)?;
+        let ulid = text.strip_prefix(PREFIX).ok_or(BadRequestId)?;
+        let well_formed = ulid.iter().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+        if well_formed { Ok(Self(text)) } else { Err(BadRequestId) }
+    }
+}
+
+impl From<&RequestId> for HeaderValue {
+    fn from(id: &RequestId) -> Self {
+        // Every ASCII letter, digit and `_` may stand in a header.
+        Self::from_bytes(&id.0).unwrap_or(Self::from_static(""))
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestId").field(&self.as_str()).finish()
     }
 }
 
@@ -33,9 +67,7 @@ impl FromStr for RequestId {
     type Err = BadRequestId;
 
     fn from_str(text: &str) -> Result<Self, BadRequestId> {
-        let ulid = text.strip_prefix("req_").ok_or(BadRequestId)?;
-        let well_formed = ulid.len() == 26 && ulid.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
-        if well_formed { Ok(Self(text.into())) } else { Err(BadRequestId) }
+        Self::from_bytes(text.as_bytes())
     }
 }
 
@@ -49,13 +81,13 @@ impl TryFrom<String> for RequestId {
 
 impl From<RequestId> for String {
     fn from(id: RequestId) -> Self {
-        id.0.into()
+        id.as_str().to_owned()
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

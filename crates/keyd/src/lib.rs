@@ -14,6 +14,10 @@ mod policy;
 mod routes;
 mod shut_in;
 mod solana;
+#[cfg(test)]
+mod tricks;
+#[cfg(test)]
+mod vectors;
 
 pub use self::{
     config::Config,

@@ -53,7 +53,7 @@ async fn an_agent_makes_a_wallet_with_leave_and_spends_within_the_rules() {
     suite.approve(&id).await;
     request.approval_id = Some(id);
     let wallet = agent.call::<WalletCreate>(&request).await.unwrap();
-    assert_eq!(agent.call::<WalletList>(&Nothing {}).await.unwrap().wallets, [wallet.clone()]);
+    assert_eq!(agent.call::<WalletList>(&Nothing {}).await.unwrap().wallets, std::slice::from_ref(&wallet));
     let sent = agent.call::<WalletSend>(&send(&wallet.id, "50", 0)).await.unwrap();
     assert_eq!((sent.policy.as_str(), sent.from.as_str()), ("small", wallet.address.as_str()));
     assert!(sent.signed_tx.starts_with("0x02f8"));
@@ -97,7 +97,12 @@ async fn a_message_is_signed_and_a_transaction_in_its_place_is_not() {
         |payload: &str| WalletSignRequest { wallet_id: wallet.id.clone(), payload: payload.into(), approval_id: None };
     let signature = suite.agent().call::<WalletSign>(&sign("0x68656c6c6f")).await.unwrap();
     assert_eq!((signature.scheme.as_str(), signature.signature.len()), ("eip191", 132));
-    for payload in ["0xc0", "0x02c0", &"ab".repeat(32), "0x19010000"] {
+    for payload in [
+        "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080",
+        "0x02c0",
+        &"ab".repeat(32),
+        "0x19010000",
+    ] {
         assert_eq!(fault::<WalletSign>(&suite.agent(), &sign(payload)).await.code(), "not_a_message", "{payload}");
     }
     assert_eq!(fault::<WalletSign>(&suite.agent(), &sign("zz")).await.code(), "invalid_request");

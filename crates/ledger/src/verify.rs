@@ -1,17 +1,22 @@
 //! Checks the whole chain on all cores, and names the first event that is not as it was written.
 
-use std::{ops::Range, path::Path, thread};
+use std::{
+    ops::Range,
+    path::Path,
+    sync::atomic::{AtomicI64, Ordering},
+    thread,
+};
 
 use osmoda_api::agentd::{BadEvent, Verification};
 use osmoda_ipc::{Fault, chain};
 use rusqlite::{Connection, OptionalExtension, types::ValueRef};
 
 use crate::{
-    chain::{GENESIS, Hash, event_hash, is_name, is_time},
+    chain::{GENESIS, Hash, hash_of, is_name, is_time},
     database::{EVENTS, open_for_reading},
 };
 
-/// Events a worker checks at a time.
+/// Events a worker checks before it takes the next stretch that nobody has: a core that is busy otherwise takes fewer.
 const STRETCH: i64 = 16_384;
 
 /// The file could not be checked at all.
@@ -81,26 +86,16 @@ fn span(connection: &Connection) -> Result<Span, BadEvent> {
 }
 
 fn verify_span(path: &Path, span: &Span) -> Verification {
+    let stretches = span.last.saturating_add(STRETCH - 1) / STRETCH;
     let workers = thread::available_parallelism().map_or(1, |cores| i64::try_from(cores.get()).unwrap_or(1));
-    let share = (span.last / workers).max(STRETCH);
-    let ranges: Vec<Range<i64>> = (0..workers)
-        .map(|worker| {
-            (1 + worker * share)..if worker + 1 == workers {
-                span.last + 1
-            } else {
-                (1 + (worker + 1) * share).min(span.last + 1)
-            }
-        })
-        .filter(|range| !range.is_empty())
-        .collect();
+    let next = AtomicI64::new(0);
     let first_bad = thread::scope(|scope| {
-        let handles: Vec<_> =
-            ranges.into_iter().map(|range| (range.start, scope.spawn(move || check_range(path, range)))).collect();
-        let results = handles.into_iter().map(|(start, handle)| {
-            handle.join().unwrap_or_else(|_| Some(BadEvent { id: start, why: "its check failed".into() }))
-        });
-        // Ranges are in order: the first finding is the one with the lowest id.
-        results.collect::<Vec<_>>().into_iter().flatten().next()
+        let work = || check_stretches(path, &next, span.last);
+        let handles: Vec<_> = (0..workers.min(stretches)).map(|_| scope.spawn(work)).collect();
+        let findings = handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap_or_else(|_| Some(BadEvent { id: 1, why: "its check failed".into() })));
+        findings.collect::<Vec<_>>().into_iter().flatten().min_by_key(|bad| bad.id)
     });
     let events = first_bad.as_ref().map_or(span.last, |bad| (bad.id - 1).max(0));
     Verification {
@@ -111,28 +106,51 @@ fn verify_span(path: &Path, span: &Span) -> Verification {
     }
 }
 
+/// Takes one stretch of events after the other, up to the event `last`, until there is none left. The first bad event of
+/// the stretches taken; stretches are taken in order, so that what comes after a finding can't hold an earlier one.
+fn check_stretches(path: &Path, next: &AtomicI64, last: i64) -> Option<BadEvent> {
+    let mut connection = None;
+    loop {
+        let start = 1 + next.fetch_add(1, Ordering::Relaxed) * STRETCH;
+        if start > last {
+            return None;
+        }
+        let range = start..start.saturating_add(STRETCH).min(last.saturating_add(1));
+        if connection.is_none() {
+            match open_for_reading(path) {
+                Ok(opened) => connection = Some(opened),
+                Err(error) => return Some(broken(start, &error)),
+            }
+        }
+        let found = connection.as_ref().and_then(|connection| check_range(connection, range));
+        if found.is_some() {
+            // Nobody needs to begin what lies behind it.
+            next.store(last / STRETCH + 1, Ordering::Relaxed);
+            return found;
+        }
+    }
+}
+
+fn broken(id: i64, error: &rusqlite::Error) -> BadEvent {
+    BadEvent { id, why: format!("the database is broken here: {error}") }
+}
+
 /// The first bad event of the range, whose predecessor's hash is read first.
-fn check_range(path: &Path, range: Range<i64>) -> Option<BadEvent> {
+fn check_range(connection: &Connection, range: Range<i64>) -> Option<BadEvent> {
     let mut next = range.start;
-    let broken =
-        |id: i64, error: &rusqlite::Error| Some(BadEvent { id, why: format!("the database is broken here: {error}") });
-    let connection = match open_for_reading(path) {
-        Ok(connection) => connection,
-        Err(error) => return broken(next, &error),
-    };
     let mut prev = if range.start == 1 {
         GENESIS
     } else {
-        let hash = connection
-            .query_row("SELECT hash FROM events WHERE id = ?1", [range.start - 1], |row| row.get::<_, String>(0));
+        let select = connection.prepare_cached("SELECT hash FROM events WHERE id = ?1");
+        let hash = select.and_then(|mut select| select.query_row([range.start - 1], |row| row.get::<_, String>(0)));
         match hash.optional() {
             // A missing or malformed predecessor is the finding of the range before this one.
             Ok(hash) => hash.as_deref().and_then(Hash::from_hex)?,
-            Err(error) => return broken(range.start - 1, &error),
+            Err(error) => return Some(broken(range.start - 1, &error)),
         }
     };
     let mut check = || -> rusqlite::Result<Option<BadEvent>> {
-        let mut select = connection.prepare(
+        let mut select = connection.prepare_cached(
             "SELECT id, ts, type, actor, payload, prev_hash, hash FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id",
         )?;
         let mut rows = select.query([range.start, range.end])?;
@@ -144,7 +162,7 @@ fn check_range(path: &Path, range: Range<i64>) -> Option<BadEvent> {
             }
             let columns =
                 [row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?, row.get_ref(4)?, row.get_ref(5)?, row.get_ref(6)?];
-            match check_event(&mut buffer, id, columns, prev) {
+            match check_event(&mut buffer, id, columns, &prev) {
                 Ok(hash) => prev = hash,
                 Err(why) => return Ok(Some(BadEvent { id, why })),
             }
@@ -153,27 +171,32 @@ fn check_range(path: &Path, range: Range<i64>) -> Option<BadEvent> {
         Ok((next != range.end).then(|| BadEvent { id: next, why: "it is missing".into() }))
     };
     let result = check();
-    result.unwrap_or_else(|error| broken(next, &error))
+    result.unwrap_or_else(|error| Some(broken(next, &error)))
 }
 
 /// The event's hash, or what is wrong with it.
-fn check_event(buffer: &mut Vec<u8>, id: i64, columns: [ValueRef<'_>; 6], prev: Hash) -> Result<Hash, String> {
-    let mut texts = [""; 6];
+fn check_event(buffer: &mut Vec<u8>, id: i64, columns: [ValueRef<'_>; 6], prev: &Hash) -> Result<Hash, String> {
+    let mut texts: [&[u8]; 6] = [b""; 6];
     for (text, column) in texts.iter_mut().zip(columns) {
-        *text = column.as_str().map_err(|_| "a column of it is not text".to_owned())?;
+        let ValueRef::Text(bytes) = column else { return Err("a column of it is not text".into()) };
+        *text = bytes;
     }
     let [ts, kind, actor, payload, stored_prev, stored] = texts;
     if !is_time(ts) {
-        return Err(format!("its time {ts:?} does not have the ledger's form"));
+        return Err(format!("its time {:?} does not have the ledger's form", String::from_utf8_lossy(ts)));
     }
     if !is_name(kind) || !is_name(actor) {
         return Err("its type or actor holds what neither may hold".into());
     }
-    if stored_prev != prev.as_str() {
+    // The other columns are ASCII, or what follows finds them.
+    if std::str::from_utf8(payload).is_err() {
+        return Err("its payload is not UTF-8".into());
+    }
+    if stored_prev != prev.as_bytes() {
         return Err("its previous hash is not the hash of the event before it".into());
     }
-    let hash = event_hash(buffer, id, ts, kind, actor, payload, prev.as_str());
-    if stored != hash.as_str() {
+    let hash = hash_of(buffer, id, [ts, kind, actor, payload, stored_prev]);
+    if stored != hash.as_bytes() {
         return Err("its hash is not that of its columns: something in it was changed".into());
     }
     Ok(hash)

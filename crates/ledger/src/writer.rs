@@ -153,7 +153,7 @@ impl Ledger {
     /// Appends one event and answers with its id once it is on disk.
     pub async fn append(&self, event: NewEvent) -> Result<i64, AppendError> {
         for name in [&event.kind, &event.actor] {
-            if !is_name(name) {
+            if !is_name(name.as_bytes()) {
                 return Err(AppendError::BadName(name.chars().take(160).collect()));
             }
         }

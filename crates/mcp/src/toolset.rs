@@ -13,6 +13,10 @@ pub enum Toolset {
     ServicesAndNetwork,
     /// Who this machine is and what was done on it.
     IdentityAndReceipts,
+    /// Copies of the suite's state.
+    Backup,
+    /// What an operator in a hurry needs.
+    Safety,
     /// The operator's leave.
     Approval,
     /// Keys that sign within the operator's policy.
@@ -21,11 +25,13 @@ pub enum Toolset {
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::System,
         Self::FilesAndShell,
         Self::ServicesAndNetwork,
         Self::IdentityAndReceipts,
+        Self::Backup,
+        Self::Safety,
         Self::Approval,
         Self::Wallet,
     ];
@@ -37,6 +43,8 @@ impl Toolset {
             Self::FilesAndShell => "files-and-shell",
             Self::ServicesAndNetwork => "services-and-network",
             Self::IdentityAndReceipts => "identity-and-receipts",
+            Self::Backup => "backup",
+            Self::Safety => "safety",
             Self::Approval => "approval",
             Self::Wallet => "wallet",
         }
@@ -48,8 +56,10 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
     match toolset {
         Toolset::System => "the machine's health, tables of its state, what runs on it, and the ledger",
         Toolset::FilesAndShell => "read, write and list files, and run commands",
-        Toolset::ServicesAndNetwork => "interfaces, ports, resolvers and routes",
+        Toolset::ServicesAndNetwork => "systemd units and their journal; interfaces, ports, resolvers and routes",
         Toolset::IdentityAndReceipts => "who did what, with which approval and which result",
+        Toolset::Backup => "take and list verified copies of the suite's state",
+        Toolset::Safety => "see how the suite stands, stop it, restart it, roll the system back; no approval needed",
         Toolset::Approval => "ask the operator for leave, and see how it stands",
         Toolset::Wallet => "Ethereum and Solana keys that sign what the operator's policy allows",
     }

@@ -1,7 +1,9 @@
-//! The tree's own commands, the same in CI and by hand: `cargo xtask contracts generate|check` and `cargo xtask tidy`.
+//! The tree's own commands, the same in CI and by hand: `cargo xtask contracts generate|check`, `cargo xtask tidy` and
+//! `cargo xtask bench`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a command, and its output is what it is for")]
 
+mod bench;
 mod contracts;
 mod tidy;
 
@@ -12,7 +14,8 @@ use std::{
 
 const USAGE: &str = "usage: cargo xtask contracts generate   write docs/contracts from the code
        cargo xtask contracts check      fail where docs/contracts is not what the code says
-       cargo xtask tidy                 fail where the tree breaks one of its laws";
+       cargo xtask tidy                 fail where the tree breaks one of its laws
+       cargo xtask bench [--json] [NAME...]   measure what is promised of the speed; scripts/bench.sh prepares it";
 
 /// The workspace's root.
 fn root() -> PathBuf {
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         }),
         ["contracts", "check"] => contracts::check(&folder),
         ["tidy"] => tidy::check(&root()),
+        ["bench", names @ ..] => bench::run(names),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -57,11 +61,18 @@ enum Failure {
     Unreadable { file: String, why: String },
     #[error("git could not list the tree: {0}")]
     Git(String),
+    #[error("bench: {0}")]
+    Bench(String),
 }
 
 impl Failure {
     fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { path, source }
+    }
+
+    /// A bench that could not run.
+    fn bench(why: impl std::fmt::Display) -> Self {
+        Self::Bench(format!("{why}"))
     }
 }

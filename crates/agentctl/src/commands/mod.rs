@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod approve;
+pub(crate) mod backup;
 pub(crate) mod call;
 pub(crate) mod completions;
 mod deny;
@@ -9,14 +10,17 @@ mod doctor;
 mod down;
 pub(crate) mod events;
 mod health;
+pub(crate) mod incident;
 pub(crate) mod man_pages;
 pub(crate) mod mcp;
 pub(crate) mod receipts;
+pub(crate) mod safety;
 mod status;
 mod tools;
 pub(crate) mod trace;
 pub(crate) mod up;
 pub(crate) mod verify_ledger;
+pub(crate) mod wallet;
 
 use crate::{cli::Command, context::Context, exit::Exit, failure::Failure};
 
@@ -39,6 +43,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Approvals(_) => approvals::run(context).await,
             Command::Approve(args) => approve::run(context, args).await,
             Command::Deny(args) => deny::run(context, args).await,
+            Command::Incident(args) => incident::run(context, args).await,
+            Command::Safety(args) => safety::run(context, args).await,
+            Command::Backup(args) => backup::run(context, args).await,
+            Command::Wallet(args) => wallet::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,

@@ -19,6 +19,9 @@ use super::{
     running::{Running, Stopped},
 };
 
+/// How often is looked whether a suite that was stopped by its safety tools may start again.
+const HELD: Duration = Duration::from_millis(200);
+
 /// A suite that is up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SuiteUp {
@@ -70,6 +73,8 @@ impl Supervisor {
         suite.dirs.prepare().map_err(|error| SuiteError::Folder(chain(&error)))?;
         logs::prepare(&suite.log).map_err(|source| SuiteError::File { path: suite.log.clone(), source })?;
         let lock = SuiteLock::claim(&suite)?;
+        // Who starts the suite wants it to run.
+        let _ = std::fs::remove_file(suite.dirs.run().join(osmoda_safety::PANIC_MARK));
         for program in programs {
             if let Some(pid) = running_pid(&suite.dirs.pid_file(program.daemon)) {
                 return Err(SuiteError::DaemonRuns {
@@ -218,6 +223,11 @@ async fn again(
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = closing.cancelled() => return None,
+        }
+        if suite.dirs.run().join(osmoda_safety::PANIC_MARK).exists() {
+            // Stopped on purpose: until somebody says otherwise.
+            pause = HELD;
+            continue;
         }
         match Running::start(program, suite) {
             Ok(running) => return Some(running),

@@ -33,6 +33,14 @@ pub(crate) enum FileError {
     ReadOnly(PathBuf),
     #[error("{} is guarded, and the path led somewhere else a moment ago; call again", .0.display())]
     Moved(PathBuf),
+    #[error("{} is below none of the roots that the configuration allows ([agentd.files] roots)", .0.display())]
+    OutsideRoots(PathBuf),
+    #[error("{} is a root itself, and stays", .0.display())]
+    IsRoot(PathBuf),
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    #[error("{} is not empty; use recursive to delete what is in it", .0.display())]
+    NotEmpty(PathBuf),
     #[error("{} can't be used: {source}", .path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -47,6 +55,8 @@ impl FileError {
                 Some(libc::EACCES | libc::EPERM) => Self::Denied(path),
                 Some(libc::ELOOP) => Self::Loop(path),
                 Some(libc::ENOSPC | libc::EDQUOT) => Self::DiskFull(path),
+                Some(libc::EEXIST) => Self::Exists(path),
+                Some(libc::ENOTEMPTY) => Self::NotEmpty(path),
                 Some(libc::EROFS) => Self::ReadOnly(path),
                 Some(libc::ENOTDIR) => {
                     Self::WrongKind { path, wanted: "below a folder: a part of its path is no folder" }
@@ -72,6 +82,9 @@ impl From<FileError> for Fault {
             FileError::DiskFull(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", message),
             FileError::ReadOnly(_) => Self::forbidden("read_only_file_system", message),
             FileError::Moved(_) => Self::conflict("path_moved", message),
+            FileError::OutsideRoots(_) | FileError::IsRoot(_) => Self::forbidden("outside_roots", message),
+            FileError::Exists(_) => Self::conflict("already_exists", message),
+            FileError::NotEmpty(_) => Self::conflict("folder_not_empty", message),
             FileError::Io { source, .. } => Self::failed("io_error", message).with_private(source.to_string()),
         }
     }

@@ -4,6 +4,7 @@ mod error;
 mod list;
 mod place;
 mod read;
+mod roots;
 mod write;
 
-pub(crate) use self::{error::FileError, list::list, read::read, write::write};
+pub(crate) use self::{error::FileError, list::list, read::read, roots::Roots, write::write};

@@ -61,6 +61,14 @@ impl Place {
     }
 }
 
+/// An entry of a folder that is held open; a link at the end is the entry itself.
+pub(super) fn entry(path: &Path) -> Result<Place, FileError> {
+    let (parent, name) = split(path)?;
+    let folder = open_dir(&parent)?;
+    let path = real_path(&folder, path)?.join(&name);
+    Ok(Place { folder, name, path })
+}
+
 fn split(path: &Path) -> Result<(PathBuf, OsString), FileError> {
     let not_file = || FileError::WrongKind { path: path.to_owned(), wanted: "the path of a file" };
     // `a/.` and `a/` name a folder though Path::file_name says `a`.

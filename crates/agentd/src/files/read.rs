@@ -1,6 +1,11 @@
 //! Reads a file: text by lines, or base64 where it is not UTF-8.
 
-use std::{fs::OpenOptions, io::Read, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs::OpenOptions,
+    io::Read,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use osmoda_api::agentd::{Encoding, FileContent, FileReadRequest, LARGEST_FILE};
@@ -15,7 +20,31 @@ pub(crate) fn read(
     request: &FileReadRequest,
     check: impl Fn(&Path) -> Result<(), FileError>,
 ) -> Result<FileContent, FileError> {
-    let asked = absolute(&request.path)?;
+    let (path, bytes) = read_whole(absolute(&request.path)?, check)?;
+    let size = bytes.len() as u64;
+    let shown = path.to_string_lossy().into_owned();
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => {
+            let (content, lines, truncated) =
+                lines_of(&text, request.offset.unwrap_or(0), request.max_lines.unwrap_or(500));
+            FileContent { path: shown, content, lines, truncated, size, encoding: Encoding::Utf8 }
+        }
+        Err(binary) => FileContent {
+            path: shown,
+            content: BASE64_STANDARD.encode(binary.as_bytes()),
+            lines: 0,
+            truncated: false,
+            size,
+            encoding: Encoding::Base64,
+        },
+    })
+}
+
+/// The file's real path and all of its bytes. `check` is asked about the file that was really opened.
+pub(super) fn read_whole(
+    asked: &Path,
+    check: impl Fn(&Path) -> Result<(), FileError>,
+) -> Result<(PathBuf, Vec<u8>), FileError> {
     // Without O_NONBLOCK a named pipe would hold the open until somebody writes.
     let file = OpenOptions::new()
         .read(true)
@@ -39,22 +68,7 @@ pub(crate) fn read(
     if size > LARGEST_FILE {
         return Err(too_large(size));
     }
-    let shown = path.to_string_lossy().into_owned();
-    Ok(match String::from_utf8(bytes) {
-        Ok(text) => {
-            let (content, lines, truncated) =
-                lines_of(&text, request.offset.unwrap_or(0), request.max_lines.unwrap_or(500));
-            FileContent { path: shown, content, lines, truncated, size, encoding: Encoding::Utf8 }
-        }
-        Err(binary) => FileContent {
-            path: shown,
-            content: BASE64_STANDARD.encode(binary.as_bytes()),
-            lines: 0,
-            truncated: false,
-            size,
-            encoding: Encoding::Base64,
-        },
-    })
+    Ok((path, bytes))
 }
 
 /// The lines from `offset`, `most` of them, with their line ends; how many; whether there are more.

@@ -1,9 +1,15 @@
 //! Between the contract and the subjects: about ten lines each.
 
 pub(crate) mod approvals;
+pub(crate) mod backups;
+pub(crate) mod card;
 pub(crate) mod files;
+pub(crate) mod incidents;
 pub(crate) mod ledger;
 pub(crate) mod network;
+pub(crate) mod operator_files;
+pub(crate) mod safety;
+pub(crate) mod services;
 pub(crate) mod shell;
 pub(crate) mod system;
 

@@ -1,6 +1,7 @@
 //! Shell commands: run in a group of their own, killed whole, their output bounded.
 
 mod account;
+mod argv;
 mod output;
 mod pace;
 mod run;
@@ -8,7 +9,8 @@ mod tree;
 
 pub(crate) use self::{
     account::Account,
+    argv::run_program,
     pace::Pace,
-    run::{Command, DEFAULT_CWD, Ends, run},
-    tree::adopt_orphans,
+    run::{Command, DEFAULT_CWD, Ends, path, run},
+    tree::{Awaited, adopt_orphans},
 };

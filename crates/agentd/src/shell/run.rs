@@ -1,6 +1,7 @@
 //! One command, from its start to its last process.
 
 use std::{
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -99,7 +100,7 @@ impl Command {
             .current_dir(&self.cwd)
             // agentd's own variables may hold what is nobody's business, such as where its credentials are.
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| PATH.into()))
+            .env("PATH", path())
             .env("HOME", &account.home)
             .env("USER", &account.name)
             .env("LOGNAME", &account.name)
@@ -112,6 +113,11 @@ impl Command {
             .process_group(0);
         Awaited::start(|| process.spawn(), Child::id)
     }
+}
+
+/// Where programs are looked for.
+pub(crate) fn path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_else(|| PATH.into())
 }
 
 /// Runs it to its end, or to the first thing that ends it; then every process of it is gone.

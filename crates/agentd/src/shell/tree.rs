@@ -38,7 +38,7 @@ pub(crate) fn adopt_orphans(stop: CancellationToken) -> io::Result<()> {
     Ok(())
 }
 
-/// Buries dead children that nobody of ours waits for: those that lead no command of `run`.
+/// Buries dead children that nobody of ours waits for.
 fn bury_orphans() {
     let own = Pid::this();
     for (pid, stat) in processes() {
@@ -51,7 +51,7 @@ fn bury_orphans() {
     }
 }
 
-/// The commands that `run` waits for itself.
+/// The processes that are waited for by who started them.
 static AWAITED: std::sync::Mutex<Vec<i32>> = std::sync::Mutex::new(Vec::new());
 
 fn awaited() -> std::sync::MutexGuard<'static, Vec<i32>> {
@@ -62,13 +62,13 @@ fn is_awaited(pid: i32) -> bool {
     awaited().contains(&pid)
 }
 
-/// Keeps a command's leader from being buried by anybody but who waits for it.
+/// Keeps a process from being buried by anybody but who waits for it.
 #[derive(Debug)]
-pub(super) struct Awaited(i32);
+pub(crate) struct Awaited(i32);
 
 impl Awaited {
     /// Starts a process and notes it, so that no burial can come between the two.
-    pub(super) fn start<C>(
+    pub(crate) fn start<C>(
         start: impl FnOnce() -> io::Result<C>,
         pid: impl FnOnce(&C) -> Option<u32>,
     ) -> io::Result<(C, Self)> {

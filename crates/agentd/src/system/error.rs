@@ -3,6 +3,7 @@
 use std::io;
 
 use osmoda_ipc::Fault;
+use osmoda_systemd::SystemdError;
 use serde_json::json;
 
 /// Why the machine's state could not be told.
@@ -27,9 +28,9 @@ pub enum SystemError {
     /// A limit outside of its range.
     #[error("limit {0} is outside of 1 to {max}", max = super::MAX_LIMIT)]
     BadLimit(u32),
-    /// The table is read over systemd's D-Bus, which isn't there.
-    #[error("systemd's D-Bus isn't reachable")]
-    SystemdUnavailable,
+    /// The table is read over systemd's D-Bus, which has no answer.
+    #[error(transparent)]
+    Systemd(SystemdError),
     /// The machine has neither a dpkg nor a Nix record of its packages.
     #[error("neither dpkg nor Nix keeps packages here")]
     PackagesUnavailable,
@@ -72,10 +73,7 @@ impl From<SystemError> for Fault {
             }
             SystemError::BadFilter { .. } => Fault::bad_request("bad_filter", text),
             SystemError::BadLimit(_) => Fault::bad_request("bad_limit", text),
-            SystemError::SystemdUnavailable => Fault::unavailable(
-                "systemd_unavailable",
-                "the table is read over systemd's D-Bus, which isn't reachable; it needs a machine that systemd runs",
-            ),
+            SystemError::Systemd(error) => error.into(),
             SystemError::PackagesUnavailable => Fault::unavailable(
                 "packages_unavailable",
                 "neither dpkg nor Nix keeps packages here; ask the machine's own package manager with shell_exec",

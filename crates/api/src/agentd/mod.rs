@@ -1,15 +1,24 @@
 //! agentd: the system bridge, the ledger and the approvals.
 
 mod approvals;
+mod backups;
+mod card;
 mod files;
+mod incidents;
 mod ledger;
 mod network;
+mod operator_files;
+mod safety;
+mod services;
 mod shell;
 mod system;
 
 use osmoda_ipc::EndpointInfo;
 
-pub use self::{approvals::*, files::*, ledger::*, network::*, shell::*, system::*};
+pub use self::{
+    approvals::*, backups::*, card::*, files::*, incidents::*, ledger::*, network::*, operator_files::*, safety::*,
+    services::*, shell::*, system::*,
+};
 
 /// What agentd serves, by subject.
 pub fn endpoints() -> Vec<EndpointInfo> {
@@ -33,5 +42,28 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<ApprovalCheck>(),
         EndpointInfo::of::<ApprovalClaim>(),
         EndpointInfo::of::<ApprovalChallenge>(),
+        EndpointInfo::of::<ServiceStatus>(),
+        EndpointInfo::of::<JournalLogs>(),
+        EndpointInfo::of::<SafetyStatus>(),
+        EndpointInfo::of::<SafetyRollback>(),
+        EndpointInfo::of::<SafetyPanic>(),
+        EndpointInfo::of::<SafetyRestart>(),
+        EndpointInfo::of::<BackupCreate>(),
+        EndpointInfo::of::<BackupList>(),
+        EndpointInfo::of::<AgentCardGet>(),
+        EndpointInfo::of::<AgentCardWellKnown>(),
+        EndpointInfo::of::<OperatorFileList>(),
+        EndpointInfo::of::<OperatorFileRead>(),
+        EndpointInfo::of::<OperatorFileWrite>(),
+        EndpointInfo::of::<OperatorFileUpload>(),
+        EndpointInfo::of::<OperatorFileDownload>(),
+        EndpointInfo::of::<OperatorFileMkdir>(),
+        EndpointInfo::of::<OperatorFileRename>(),
+        EndpointInfo::of::<OperatorFileDelete>(),
+        EndpointInfo::of::<IncidentCreate>(),
+        EndpointInfo::of::<IncidentAddStep>(),
+        EndpointInfo::of::<IncidentList>(),
+        EndpointInfo::of::<IncidentShow>(),
+        EndpointInfo::of::<IncidentClose>(),
     ]
 }

@@ -9,7 +9,7 @@ use http::HeaderMap;
 
 use crate::{
     assemble::invalid,
-    caller::{Caller, Peer, ROLE_HEADER, Role},
+    caller::{Caller, Peer, ROLE, Role},
     fault::Fault,
 };
 
@@ -34,7 +34,7 @@ impl Connection {
                 "your account is in none of the groups osmoda-operator, osmoda-agent and osmoda-daemon; ask the operator to add it",
             ));
         };
-        let asked = match headers.get(ROLE_HEADER) {
+        let asked = match headers.get(&ROLE) {
             None => None,
             Some(value) => {
                 let role = value.to_str().ok().and_then(|text| text.parse::<Role>().ok());
@@ -72,7 +72,7 @@ mod tests {
     }
 
     fn asking(role: &str) -> HeaderMap {
-        [(http::HeaderName::from_static(ROLE_HEADER), role.parse().unwrap())].into_iter().collect()
+        [(ROLE.clone(), role.parse().unwrap())].into_iter().collect()
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use prometheus_client::metrics::histogram::Histogram;
@@ -25,7 +26,7 @@ use crate::{
     metrics::Metrics,
     openapi,
     record::{Leave, NewEvent},
-    request_id::{REQUEST_ID_HEADER, RequestId},
+    request_id::{REQUEST_ID, RequestId},
     routes::{Inputs, Keeper, Route, Routes, caught},
 };
 
@@ -85,11 +86,13 @@ impl Table {
     }
 
     /// Answers one request, always.
-    pub(super) async fn serve(&self, connection: &Connection, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    ///
+    /// Its future is made for every request: what is large in it and rarely needed lies in boxes of its own.
+    pub(super) async fn serve(&self, connection: &Connection, head: &Parts, body: Incoming) -> Response<Full<Bytes>> {
         let started = Instant::now();
-        let given = request.headers().get(REQUEST_ID_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let given = head.headers.get(&REQUEST_ID).and_then(|value| RequestId::from_bytes(value.as_bytes()).ok());
         let id = given.unwrap_or_else(RequestId::generate);
-        match self.answer(connection, request, &id, started).await {
+        match self.answer(connection, head, body, &id, started).await {
             Ok((content_type, body)) => respond(StatusCode::OK, content_type, &id, body),
             Err((endpoint, fault)) => self.respond_fault(endpoint, &fault.with_request_id(&id), &id),
         }
@@ -110,22 +113,22 @@ impl Table {
     async fn answer(
         &self,
         connection: &Connection,
-        request: Request<Incoming>,
+        head: &Parts,
+        body: Incoming,
         id: &RequestId,
         started: Instant,
     ) -> Result<(&'static str, Bytes), (&'static str, Fault)> {
-        let caller = match connection.caller(request.headers()) {
+        let caller = match connection.caller(&head.headers) {
             Ok(caller) => caller,
             Err(fault) => {
                 if let Some(stranger) = connection.stranger() {
-                    self.record_stranger(&stranger, id, &request).await;
+                    Box::pin(self.record_stranger(&stranger, id, head)).await;
                 }
                 return Err(("refused", fault));
             }
         };
-        let (parts, body) = request.into_parts();
-        let path = parts.uri.path();
-        if parts.method == http::Method::GET {
+        let path = head.uri.path();
+        if head.method == http::Method::GET {
             match path {
                 "/metrics" => {
                     return Ok((
@@ -138,16 +141,22 @@ impl Table {
             }
         }
         let found = self.router.at(path).map_err(|_| ("unrouted", unknown_path(path)))?;
-        let Some((route, timing)) = found.value.get(parts.method.as_str()) else {
+        let Some((route, timing)) = found.value.get(head.method.as_str()) else {
             return Err(("unrouted", wrong_method(found.value)));
         };
         let name = route.info.name;
-        let path_fields = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let result = async {
             permit(&route.info, &caller)?;
             let body = self.read(body, &route.info).await?;
-            let inputs = Inputs { path: path_fields, query: parts.uri.query().map(str::to_owned), body };
-            self.run(route, caller, id, inputs).await
+            let path = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let inputs = Inputs { path, query: head.uri.query().map(str::to_owned), body };
+            let hung_up = CancellationToken::new();
+            // Dropped with this future, which hyper drops when the caller hangs up.
+            let presence = hung_up.clone().drop_guard();
+            let call = Call { caller, request_id: id.clone(), hung_up, leave: Leave::default() };
+            let result = self.run(&route.info, id, (route.handler)(self.keeper.clone(), call, inputs)).await;
+            presence.disarm();
+            result
         };
         let result = result.await;
         timing.observe(started.elapsed().as_secs_f64());
@@ -173,7 +182,8 @@ impl Table {
         if hyper::body::Body::size_hint(&body).lower() > info.body_limit as u64 {
             return Err(too_large());
         }
-        match tokio::time::timeout(self.limits.body_timeout, Limited::new(body, info.body_limit).collect()).await {
+        let body = Box::pin(Limited::new(body, info.body_limit).collect());
+        match tokio::time::timeout(self.limits.body_timeout, body).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
             Ok(Err(_)) => Err(Fault::bad_request("incomplete_body", "the request's body ended early")),
@@ -185,37 +195,36 @@ impl Table {
         }
     }
 
-    async fn run(&self, route: &Route, caller: Caller, id: &RequestId, inputs: Inputs) -> Result<Bytes, Fault> {
-        let hung_up = CancellationToken::new();
-        // Dropped with this future, which hyper drops when the caller hangs up.
-        let presence = hung_up.clone().drop_guard();
-        let call = Call { caller, request_id: id.clone(), hung_up, leave: Leave::default() };
-        let work = caught((route.handler)(self.keeper.clone(), call, inputs));
+    async fn run(
+        &self,
+        info: &EndpointInfo,
+        id: &RequestId,
+        work: BoxFuture<'static, Result<Bytes, Fault>>,
+    ) -> Result<Bytes, Fault> {
+        let work = caught(work);
         let late = || {
             Fault::timeout(
                 "deadline_exceeded",
                 format!(
                     "{} did not end within {} s; look at its outcome with agentctl trace {id}",
-                    route.info.name,
-                    route.info.deadline.as_secs()
+                    info.name,
+                    info.deadline.as_secs()
                 ),
             )
         };
-        let result = if route.info.record == Record::Nothing {
-            tokio::time::timeout(route.info.deadline, work).await.unwrap_or_else(|_| Err(late()))
+        if info.record == Record::Nothing {
+            tokio::time::timeout(info.deadline, work).await.unwrap_or_else(|_| Err(late()))
         } else {
-            match tokio::time::timeout(route.info.deadline, self.acts.spawn(work)).await {
+            match tokio::time::timeout(info.deadline, self.acts.spawn(work)).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(lost)) => Err(Fault::internal(lost)),
                 Err(_) => Err(late()),
             }
-        };
-        presence.disarm();
-        result
+        }
     }
 
     /// A stranger at the socket is an event, at most one a minute for each account.
-    async fn record_stranger(&self, stranger: &Caller, id: &RequestId, request: &Request<Incoming>) {
+    async fn record_stranger(&self, stranger: &Caller, id: &RequestId, head: &Parts) {
         {
             let mut seen = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
             seen.retain(|_, at| at.elapsed() < Duration::from_secs(60));
@@ -226,7 +235,7 @@ impl Table {
         }
         let payload = json!({
             "request_id": id, "daemon": self.keeper.daemon, "uid": stranger.uid, "pid": stranger.pid,
-            "method": request.method().as_str(), "path": request.uri().path().chars().take(256).collect::<String>(),
+            "method": head.method.as_str(), "path": head.uri.path().chars().take(256).collect::<String>(),
         });
         let event = NewEvent { kind: "access.refused".into(), actor: format!("stranger:{}", stranger.name), payload };
         let Some(recorder) = &self.keeper.recorder else { return };
@@ -270,8 +279,6 @@ fn respond(status: StatusCode, content_type: &'static str, id: &RequestId, body:
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(REQUEST_ID_HEADER, value);
-    }
+    response.headers_mut().insert(REQUEST_ID.clone(), id.into());
     response
 }

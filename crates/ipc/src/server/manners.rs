@@ -152,6 +152,7 @@ where
     let mut stopping = false;
     let result = loop {
         tokio::select! {
+            biased;
             result = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)) => break result,
             () = stop.cancelled(), if !stopping => {
                 stopping = true;

@@ -3,10 +3,12 @@
 mod connection;
 mod dispatch;
 mod manners;
+mod patience;
 
 use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
@@ -132,17 +134,18 @@ impl Server {
         let connection = Arc::new(connection::Connection::new(caller, &peer));
         let (stream, watch) = manners::Mannered::new(stream);
         let table = self.table.clone();
-        let service = hyper::service::service_fn(move |request| {
+        let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
             let (table, connection, watch) = (table.clone(), connection.clone(), watch.clone());
+            let (head, body) = request.into_parts();
             Box::pin(async move {
                 watch.request_begins();
-                let response = table.serve(&connection, request).await;
+                let response = table.serve(&connection, &head, body).await;
                 watch.answer_begins();
                 Ok::<_, std::convert::Infallible>(response)
             })
         });
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new())
+        http.timer(patience::Patience::new(self.limits.head_timeout))
             .header_read_timeout(self.limits.head_timeout)
             .max_buf_size(self.limits.head_bytes);
         if let Err(error) = manners::serve(http.serve_connection(TokioIo::new(stream), service), stop).await {

@@ -72,18 +72,29 @@ pub(crate) fn message_digest(message: &[u8]) -> B256 {
 pub(crate) fn is_no_message(message: &[u8]) -> Option<&'static str> {
     match message {
         [] => Some("it is empty"),
-        // EIP-2718: a type below 0x80 and a list; before that, a list alone.
-        [kind, rest @ ..] if *kind < 0x80 && is_list(rest) => Some("it parses as a typed transaction"),
-        all if is_list(all) => Some("it parses as a transaction"),
+        // EIP-2718: a type and a list. No text begins with a byte that low, and the chains' types are all below it.
+        [kind, rest @ ..] if *kind < 0x20 && items_of_list(rest).is_some() => Some("it parses as a typed transaction"),
+        // Before that, a list alone: of six fields, or of nine with a chain id or a signature (EIP-155).
+        all if matches!(items_of_list(all), Some(6 | 9)) => Some("it parses as a transaction"),
         [0x19, version, ..] if *version < 0x20 => Some("it is the input of another EIP-191 signature"),
         all if all.len() == 32 => Some("it is a bare 32-byte hash, and nobody can tell of what"),
         _ => None,
     }
 }
 
-/// Whether the bytes are exactly one RLP list.
-fn is_list(mut bytes: &[u8]) -> bool {
-    alloy_rlp::Header::decode(&mut bytes).is_ok_and(|header| header.list && header.payload_length == bytes.len())
+/// How many items there are, where the bytes are exactly one RLP list.
+fn items_of_list(mut bytes: &[u8]) -> Option<usize> {
+    let header = alloy_rlp::Header::decode(&mut bytes).ok()?;
+    if !header.list || header.payload_length != bytes.len() {
+        return None;
+    }
+    let mut items = 0;
+    while !bytes.is_empty() {
+        let item = alloy_rlp::Header::decode(&mut bytes).ok()?;
+        bytes = bytes.get(item.payload_length..)?;
+        items += 1;
+    }
+    Some(items)
 }
 
 fn scalar(key: &KeyBytes) -> Option<Wiped> {
@@ -170,7 +181,7 @@ mod tests {
         let cases: [&[u8]; 7] = [
             &transaction.unsigned(),
             &transaction.signed(&[1; 64], false),
-            &[0xc0],
+            &hex!("05c3010203"),
             &hex!("ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"),
             &[0x19, 0x01, 5, 5],
             &[7; 32],
@@ -179,7 +190,15 @@ mod tests {
         for message in cases {
             assert!(is_no_message(message).is_some(), "{message:?}");
         }
-        for message in [&b"hello"[..], b"example.com wants you to sign in.", &[0xc1], &[0xc0, 0], &[2, 0x61]] {
+        for message in [
+            &b"hello"[..],
+            b"example.com wants you to sign in.",
+            &[0xc1],
+            &[0xc0, 0],
+            &[2, 0x61],
+            "öa ".as_bytes(),
+            "aöbc".as_bytes(),
+        ] {
             assert!(is_no_message(message).is_none(), "{message:?}");
         }
     }

@@ -200,6 +200,7 @@ mod tests {
         assert_eq!((typed.chain_id, typed.meaning), (1, TypedMeaning::Unknown));
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "so that calls read like the JSON they make")]
     fn permit2(primary: &str, types: Value, message: Value) -> Value {
         json!({
             "types": types, "primaryType": primary, "message": message,

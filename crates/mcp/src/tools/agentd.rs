@@ -3,7 +3,7 @@
 use osmoda_api::agentd as api;
 
 use super::{ToolInfo, row as tool};
-use crate::Toolset::{Approval, FilesAndShell, IdentityAndReceipts, ServicesAndNetwork, System};
+use crate::Toolset::{Approval, Backup, FilesAndShell, IdentityAndReceipts, Safety, ServicesAndNetwork, System};
 
 pub(super) fn rows() -> Vec<ToolInfo> {
     vec![
@@ -16,7 +16,18 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::FileWrite>("Write a file", FilesAndShell).always_loaded(),
         tool::<api::DirectoryList>("List a folder", FilesAndShell).always_loaded(),
         tool::<api::NetworkInfo>("Network state", ServicesAndNetwork),
+        tool::<api::ServiceStatus>("Look at a service", ServicesAndNetwork),
+        tool::<api::JournalLogs>("Read a service's journal", ServicesAndNetwork),
+        tool::<api::AgentCardGet>("Agent card", IdentityAndReceipts),
         tool::<api::ReceiptList>("List receipts", IdentityAndReceipts),
+        tool::<api::IncidentCreate>("Open an incident", IdentityAndReceipts),
+        tool::<api::IncidentAddStep>("Note a step of an incident", IdentityAndReceipts),
+        tool::<api::BackupCreate>("Take a backup", Backup),
+        tool::<api::BackupList>("List backups", Backup),
+        tool::<api::SafetyStatus>("Safety status", Safety),
+        tool::<api::SafetyRollback>("Roll the system back", Safety),
+        tool::<api::SafetyPanic>("Stop everything", Safety),
+        tool::<api::SafetyRestart>("Restart the suite", Safety),
         tool::<api::ApprovalRequest>("Ask for an approval", Approval),
         tool::<api::ApprovalPending>("List waiting approvals", Approval),
         tool::<api::ApprovalApprove>("Approve an act", Approval),

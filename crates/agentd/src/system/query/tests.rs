@@ -6,9 +6,14 @@ use osmoda_api::agentd::QueryArgs;
 use osmoda_ipc::Fault;
 use serde_json::{Map, Value, json};
 
-use super::*;
+use super::{super::SystemError, QueryAnswer, QueryRequest, Table};
 
 type Row = Map<String, Value>;
+
+fn query(request: &QueryRequest) -> Result<QueryAnswer, SystemError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    super::query(request, runtime.handle())
+}
 
 fn ask(table: Table, args: Value) -> QueryAnswer {
     let args: QueryArgs = serde_json::from_value(args).unwrap();
@@ -129,9 +134,15 @@ fn packages_are_told_where_dpkg_keeps_them() {
 }
 
 #[test]
-fn tables_of_systemd_say_that_it_is_not_reachable() {
+fn tables_of_systemd_are_told_or_said_not_to_be_reachable() {
     for table in [Table::Units, Table::Timers] {
-        let fault = Fault::from(query(&QueryRequest { query: table, args: None }).unwrap_err());
-        assert_eq!((fault.code(), fault.status().as_u16()), ("systemd_unavailable", 503));
+        match query(&QueryRequest { query: table, args: None }).map_err(Fault::from) {
+            Ok(answer) => assert!(osmoda_systemd::is_here() && answer.total > 0),
+            Err(fault) => assert_eq!((fault.code(), fault.status().as_u16()), ("systemd_unavailable", 503)),
+        }
     }
+    // What does not fit the table is refused also where nobody can be asked.
+    let args: QueryArgs = serde_json::from_value(json!({ "sort": "size" })).unwrap();
+    let refused = query(&QueryRequest { query: Table::Units, args: Some(args) });
+    assert_eq!(Fault::from(refused.unwrap_err()).code(), "unknown_column");
 }

@@ -1,0 +1,66 @@
+//! What may be done to units: stop, restart, and wait until they rest.
+
+use std::time::{Duration, Instant};
+
+use zbus::OwnedObjectPath;
+
+use crate::{
+    SystemdError,
+    bus::{Bus, text},
+};
+
+/// How often is looked how a unit stands.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Bus {
+    /// Stops a unit and waits until it rests.
+    pub async fn stop(&self, unit: &str, patience: Duration) -> Result<(), SystemdError> {
+        self.job("StopUnit", unit).await?;
+        self.settled(unit, patience, |active| matches!(active, "inactive" | "failed")).await
+    }
+
+    /// Starts a unit anew and waits until it is up.
+    pub async fn restart(&self, unit: &str, patience: Duration) -> Result<(), SystemdError> {
+        let job = self.job("RestartUnit", unit).await?;
+        self.done(&job, patience).await;
+        self.settled(unit, patience, |active| active == "active").await
+    }
+
+    /// Has a unit started anew, without waiting: for one's own.
+    pub async fn restart_later(&self, unit: &str) -> Result<(), SystemdError> {
+        self.job("RestartUnit", unit).await.map(drop)
+    }
+
+    /// Kills every process of a unit that does not stop by itself.
+    pub async fn kill(&self, unit: &str) -> Result<(), SystemdError> {
+        self.manager("KillUnit", &(unit, "all", 9_i32)).await.map(drop)
+    }
+
+    async fn job(&self, method: &str, unit: &str) -> Result<OwnedObjectPath, SystemdError> {
+        let answer = self.manager(method, &(unit, "replace")).await?;
+        answer.body().deserialize().map_err(SystemdError::of)
+    }
+
+    /// Until a job is no longer systemd's: a unit that restarts is active before it too.
+    async fn done(&self, job: &OwnedObjectPath, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline && self.properties(job, "Job").await.is_ok() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn settled(&self, unit: &str, patience: Duration, rests: impl Fn(&str) -> bool) -> Result<(), SystemdError> {
+        let deadline = Instant::now() + patience;
+        let path = self.path(unit).await?;
+        loop {
+            let state = text(&self.properties(&path, "Unit").await?, "ActiveState").unwrap_or_default();
+            if rests(&state) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline || state == "failed" {
+                return Err(SystemdError::NotSettled { unit: unit.to_owned(), state });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! systemd over D-Bus: its units and timers, how one stands, and what may be done to them. Every wait has a deadline;
+//! where systemd does not run the machine, everything says so.
+
+mod bus;
+mod control;
+mod error;
+mod name;
+mod timers;
+mod units;
+
+pub use self::{
+    bus::{Bus, is_here},
+    error::SystemdError,
+    name::unit_name,
+    timers::Timer,
+    units::{Unit, UnitState},
+};

@@ -1,0 +1,151 @@
+//! A tool's call over standard input and output: `agentctl mcp` against a bare rmcp server with one socket hop beside it,
+//! and against a server of the TypeScript SDK that asks the same daemon the same thing.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use osmoda_api::agentd::{EventLog, EventLogRequest};
+use osmoda_ipc::Client;
+use serde_json::{Value, json};
+
+use super::{
+    hop::Hello,
+    row::{Goal, Row},
+    sample::{OneCore, Rounds, alternate, cpu_of, each, own_cpu},
+    suite::{Suite, program},
+};
+use crate::Failure;
+
+const ROUNDS: usize = 40;
+const CALLS: usize = 200;
+
+/// A ledger's newest event: a small answer that the daemon has at hand.
+const TOOL: &str = "event_log";
+
+fn arguments() -> Value {
+    json!({ "limit": 1 })
+}
+
+pub(super) fn run() -> Result<Vec<Row>, Failure> {
+    let _one_core = OneCore::hold()?;
+    let suite = Suite::up()?;
+    let agentd = suite.agentd()?;
+    let client = Client::new(suite.dirs().socket("agentd"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::bench)?;
+    // Something to find, and what the bare server is to answer.
+    let append = json!({ "command": "true" });
+    let called = suite.agentctl().args(["call", "shell_exec", "--json"]).arg(append.to_string()).output();
+    if !called.map_err(Failure::bench)?.status.success() {
+        return Err(Failure::bench("a first event could not be made"));
+    }
+    let request = EventLogRequest { limit: Some(1), ..EventLogRequest::default() };
+    let answer = runtime.block_on(client.call::<EventLog>(&request)).map_err(Failure::bench)?;
+    let answer = serde_json::to_string(&answer).map_err(Failure::bench)?;
+    let mut hop = Hello::new(answer.len())?;
+
+    let mut ours = Session::start(suite.agentctl().arg("mcp"))?;
+    let mut bare = Session::start(Command::new(program("examples/bare")?).args([TOOL, &answer]))?;
+    let sdk =
+        |name| env::var_os(name).ok_or_else(|| Failure::bench(format!("{name} is not set; start scripts/bench.sh")));
+    let script = crate::root().join("scripts/bench/sdk.mjs");
+    let mut other = Session::start(
+        Command::new(sdk("BENCH_NODE")?).arg(script).arg(sdk("BENCH_SDK")?).arg(suite.dirs().socket("agentd")),
+    )?;
+    for session in [&mut ours, &mut other, &mut bare] {
+        let said = session.call()?;
+        if said["isError"] == true || said["structuredContent"]["events"].as_array().is_none_or(|all| all.len() != 1) {
+            return Err(Failure::bench(format!("a server answers otherwise: {said}")));
+        }
+    }
+
+    let [ours, bare, hop, other]: [Rounds; 4] = alternate(ROUNDS, |contender| match contender {
+        0 => ours.round(Some(agentd)),
+        1 => bare.round(None),
+        2 => each(CALLS, own_cpu, || hop.call()),
+        _ => other.round(Some(agentd)),
+    })?;
+    let bare_and_hop = bare.and(&hop);
+    let row = |name, peer, peers: &Rounds, ratio, goal| Row {
+        name,
+        ours: ("agentctl mcp, event_log", ours.figures()),
+        peer: (peer, peers.figures()),
+        unit: "us a call",
+        ratio,
+        goal,
+    };
+    Ok(vec![
+        row("mcp", "bare rmcp and a bare hop", &bare_and_hop, ours.ratio_to(&bare_and_hop), Goal::AtMost(1.3)),
+        row("mcp-typescript", "TypeScript SDK 1.32", &other, other.ratio_to(&ours), Goal::AtLeast(3.0)),
+    ])
+}
+
+/// One MCP server as a child, spoken to line by line.
+struct Session {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    line: String,
+    id: u64,
+}
+
+impl Session {
+    fn start(command: &mut Command) -> Result<Self, Failure> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(Failure::bench)?;
+        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Failure::bench("a child without pipes"));
+        };
+        let mut session = Self { child, to, from: BufReader::new(from), line: String::new(), id: 0 };
+        session.ask(
+            "initialize",
+            &json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "bench", "version": "1" } }),
+        )?;
+        session.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }))?;
+        Ok(session)
+    }
+
+    fn send(&mut self, message: &Value) -> Result<(), Failure> {
+        let line = format!("{message}\n");
+        self.to.write_all(line.as_bytes()).map_err(Failure::bench)
+    }
+
+    /// The result of a request, as the line that it is.
+    fn exchange(&mut self, method: &str, params: &Value) -> Result<(), Failure> {
+        self.id += 1;
+        let id = self.id;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))?;
+        self.line.clear();
+        match self.from.read_line(&mut self.line).map_err(Failure::bench)? {
+            0 => Err(Failure::bench("a server ended early")),
+            _ => Ok(()),
+        }
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) -> Result<Value, Failure> {
+        self.exchange(method, params)?;
+        let answer: Value = serde_json::from_str(&self.line).map_err(Failure::bench)?;
+        let result = answer.get("result").filter(|_| answer["id"] == self.id).cloned();
+        result.ok_or_else(|| Failure::bench(format!("{method}: {answer}")))
+    }
+
+    fn call(&mut self) -> Result<Value, Failure> {
+        self.ask("tools/call", &json!({ "name": TOOL, "arguments": arguments() }))
+    }
+
+    fn round(&mut self, daemon: Option<u32>) -> Result<super::sample::Round, Failure> {
+        let params = json!({ "name": TOOL, "arguments": arguments() });
+        let pids: Vec<u32> = [self.child.id()].into_iter().chain(daemon).collect();
+        let cpu = || -> Result<Duration, Failure> { cpu_of(&pids) };
+        each(CALLS, cpu, || self.exchange("tools/call", &params))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

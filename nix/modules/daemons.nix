@@ -1,0 +1,28 @@
+# The daemons that this version has, one entry each: what it is, and the typed part of its settings. The unit of the same
+# name is in nix/units.
+{ lib }:
+let
+  inherit (lib) mkOption types;
+in
+{
+  agentd = {
+    about = "the system bridge, the ledger and the approvals";
+    settings = {
+      approvals.ttl_secs = mkOption {
+        type = types.ints.positive;
+        default = 900;
+        description = "Seconds in which an approval must be answered and used.";
+      };
+      approvals.most_pending = mkOption {
+        type = types.ints.positive;
+        default = 50;
+        description = "Questions of one principal that may wait at a time.";
+      };
+      shell.per_minute = mkOption {
+        type = types.ints.positive;
+        default = 30;
+        description = "Commands that an agent may start in a minute.";
+      };
+    };
+  };
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# keyd's signatures, byte for byte against ethers, viem, eth-account and solders, over a real suite.
+#   tests/keyd/run.sh [AGENTCTL]
+# OSMODA_CASES sets how many random cases of each kind are tried.
+set -euo pipefail
+# shellcheck source=../lib/suite.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
+agentctl_from "${1:-}"
+HERE=$OSMODA_ROOT/tests/keyd
+export PYTHONDONTWRITEBYTECODE=1
+
+# shellcheck source=../../scripts/peers.sh
+source "$OSMODA_ROOT/scripts/peers.sh"
+peer signers
+signers=$PEER
+peer node
+node=$PEER
+peer ethers
+export ETHERS=$PEER
+peer viem
+export VIEM=$PEER
+peer solana-messages
+export SOLANA_MESSAGES=$PEER
+scratch TMP
+SUITE=$TMP/s
+(umask 077 && mkdir -p -- "$SUITE/state/keyd")
+"$signers" "$HERE/signatures.py" --policy >"$SUITE/state/keyd/policy.toml"
+chmod 0644 "$SUITE/state/keyd/policy.toml"
+start_suite "$SUITE"
+
+run_checks signatures 900 "$signers" "$HERE/signatures.py" "$SUITE/run/keyd.sock" "$node" "$HERE/reference.mjs" "${OSMODA_CASES:-200}"
+
+# Every thread of the running process, after all these signatures.
+is_filtered() {
+    local pid status
+    read -r pid <"$SUITE/run/keyd.pid"
+    for status in /proc/"$pid"/task/*/status; do
+        grep -q '^Seccomp:[[:space:]]*2' "$status" || return 1
+    done
+}
+check "every thread is under the filter" is_filtered
+conclude
