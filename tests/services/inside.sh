@@ -36,6 +36,8 @@ unit osmoda-deaf.service '[Service]' 'ExecStart=/bin/sh -c "trap : TERM; while :
 unit fails.service '[Service]' 'ExecStart=/bin/sh -c "echo it is broken >&2; exit 3"'
 unit ticks.service '[Service]' Type=oneshot ExecStart=/bin/true
 unit ticks.timer '[Timer]' OnCalendar=hourly AccuracySec=1
+# The loop is for the unit's shell.
+# shellcheck disable=SC2016
 unit talks.service '[Service]' Type=oneshot 'ExecStart=/bin/sh -c "for n in 1 2 3 4 5 6 7 8 9; do echo line $n; done; echo \"<3>grave\""'
 systemctl daemon-reload
 systemctl start osmoda-agentd osmoda-voice talks ticks.timer
@@ -72,7 +74,7 @@ pages() {
         answer=$("$AGENTCTL" call journal_logs --json "{\"unit\":\"talks\",\"lines\":2,\"cursor\":\"$cursor\"}")
         [[ $answer == *'"next_cursor"'* ]] || break
         seen+=$'\n'$(grep -o '"message":"[^"]*"' <<<"$answer")
-        cursor=$(sed 's/.*"next_cursor":"\([^"]*\)".*/\1/' <<<"$answer")
+        cursor=${answer##*'"next_cursor":"'} cursor=${cursor%%'"'*}
         [[ $answer == *'"more":true'* ]] || break
     done
     [[ $seen == "$whole" ]] || {
@@ -115,10 +117,11 @@ check "a restart that was cut off is none" call event_log '{"type":"safety_resta
 kill -STOP "$(agentds_pid)"
 alone() {
     local said
-    said=$(limit 60 "$AGENTCTL" safety "$1" --json 2>&1) && grep -q "$2" <<<"$said" && grep -qE "the ledger could not be told|looked for itself" <<<"$said" || {
-        echo "$said"
-        return 1
-    }
+    if said=$(limit 60 "$AGENTCTL" safety "$1" --json 2>&1) && grep -q "$2" <<<"$said"; then
+        grep -qE "the ledger could not be told|looked for itself" <<<"$said" && return
+    fi
+    echo "$said"
+    return 1
 }
 check "with a hanging agentd agentctl looks for itself" alone status '"name":"voice"'
 check "with a hanging agentd agentctl panics by itself" alone panic '"stopped":\[[^]]*"voice"'

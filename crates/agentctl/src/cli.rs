@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Events(commands::events::Filter),
     /// Who did what, with which approval and which result.
     Receipts(commands::receipts::Filter),
+    /// Prove single events of the ledger, and check such proofs.
+    Ledger(commands::ledger::Ledger),
     /// Check that nobody changed the ledger.
     VerifyLedger(commands::verify_ledger::Source),
     /// Everything that belongs to one act, in order.
@@ -98,6 +100,7 @@ impl Command {
             | Self::Tools(format) => format.json,
             Self::Events(filter) => filter.format.json,
             Self::Receipts(filter) => filter.format.json,
+            Self::Ledger(ledger) => ledger.wants_json(),
             Self::VerifyLedger(source) => source.format.json,
             Self::Trace(act) => act.format.json,
             Self::Approve(question) | Self::Deny(question) => question.format.json,
@@ -149,7 +152,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 22), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 23), "{lines:?}");
     }
 
     #[test]
@@ -184,6 +187,8 @@ mod tests {
             ("agentctl events --limit 0", ErrorKind::ValueValidation),
             ("agentctl events --limit 1001", ErrorKind::ValueValidation),
             ("agentctl call system_health --as operator", ErrorKind::InvalidValue),
+            ("agentctl ledger prove 0", ErrorKind::ValueValidation),
+            ("agentctl ledger check x --key nonsense", ErrorKind::ValueValidation),
             ("agentctl completions tcsh", ErrorKind::InvalidValue),
         ];
         for (line, kind) in table {

@@ -11,7 +11,7 @@ use osmoda_ipc::{
     Metrics, NewEvent, chain,
     daemon::{Dirs, Ready, Start},
 };
-use osmoda_ledger::{Ledger, OpenError, ReadError, Reader};
+use osmoda_ledger::{Ledger, Log, LogError, OpenError, ReadError, Reader, load_or_make_key};
 use osmoda_safety::Safety;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +24,10 @@ use crate::{
     guard::{GuardedPaths, OwnPaths},
     incidents::Incidents,
     recorder::LedgerRecorder,
+    requests::{RequestDesk, RequestStore, RequestStoreError},
     routes::routes,
     shell::{self, Pace},
+    streams::Hub,
     system::Sampler,
 };
 
@@ -33,6 +35,9 @@ use crate::{
 pub struct Agentd {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) reader: Arc<Reader>,
+    pub(crate) log: Log,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) desk: Arc<RequestDesk>,
     pub(crate) approvals: Arc<Approvals>,
     pub(crate) incidents: Incidents,
     pub(crate) safety: Safety,
@@ -71,6 +76,12 @@ pub enum NotStarted {
     /// The ledger again.
     #[error("{}", chain(.0))]
     Unreadable(#[from] ReadError),
+    /// The ledger's tree and its key.
+    #[error("{}", chain(.0))]
+    Log(#[from] LogError),
+    /// The receipts.
+    #[error("{}", chain(.0))]
+    Requests(#[from] RequestStoreError),
     /// The approvals.
     #[error("{}", chain(.0))]
     Approvals(#[from] StoreError),
@@ -92,7 +103,11 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     shell::adopt_orphans(start.stop.clone()).map_err(NotStarted::Orphans)?;
     let ledger = Arc::new(Ledger::open(&folder.join("ledger.db"))?);
     let reader = Arc::new(Reader::new(ledger.path()));
+    let log = Log::open(&folder.join("tree.db"), &ledger, load_or_make_key(&folder.join("checkpoint.key"))?)?;
+    record_divergence(&ledger, &log).await;
     close_cut_off_acts(&ledger, &reader).await?;
+    let hub = Hub::start(&ledger, start.stop.clone());
+    let store = RequestStore::open(&folder.join("requests.db"))?;
     let approvals = Arc::new(Approvals::open(&folder.join("approvals.db"))?);
     let own = own_paths(&start.dirs, start.config_file);
     let agentd = Arc::new(Agentd {
@@ -108,6 +123,9 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
         stop: start.stop,
         ledger: ledger.clone(),
         reader,
+        log,
+        desk: Arc::new(RequestDesk::new(store, hub.clone())),
+        hub,
         approvals,
         own,
     });
@@ -154,6 +172,19 @@ fn own_paths(dirs: &Dirs, config_file: PathBuf) -> OwnPaths {
         state: dirs.state().to_owned(),
         config: Some(config_file),
         binaries: programs.into_iter().collect(),
+    }
+}
+
+/// A ledger that is not the one that was signed goes on, so that the machine can be governed; it says so in itself.
+async fn record_divergence(ledger: &Ledger, log: &Log) {
+    let Some(why) = log.diverged() else { return };
+    let event = NewEvent {
+        kind: "ledger.diverged".into(),
+        actor: "daemon:agentd".into(),
+        payload: json!({ "daemon": "agentd", "why": *why }),
+    };
+    if let Err(error) = ledger.append(event).await {
+        warn!(%error, "that the ledger is not the one that was signed could not be recorded");
     }
 }
 

@@ -55,8 +55,8 @@ impl Agentd {
         }
         let question = Question::new(tool, request, &reasons, request_id);
         if let Some(id) = request.get("approval_id").and_then(Value::as_str) {
-            self.approvals.use_up(id, &question, principal).await?;
-            return Ok(Leave { approval_id: Some(id.to_owned()) });
+            let asked_by = self.approvals.use_up(id, &question, principal).await?;
+            return Ok(Leave { approval_id: Some(id.to_owned()), supersedes: Some(asked_by) });
         }
         let approval = self.approvals.ask(question, principal, &rules.config.approvals).await?;
         self.record_asked(principal, &approval).await?;

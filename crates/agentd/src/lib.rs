@@ -13,8 +13,10 @@ mod incidents;
 mod journal;
 pub mod network;
 mod recorder;
+mod requests;
 mod routes;
 mod shell;
+mod streams;
 pub mod system;
 
 pub use self::{

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use osmoda_api::agentd::{
     AgentCardGet, AgentCardWellKnown, ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny,
-    ApprovalPending, ApprovalRequest, BackupCreate, BackupList, DirectoryList, EventLog, FileRead, FileWrite,
-    IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
-    LedgerVerify, NetworkInfo, OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir,
-    OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, SafetyPanic,
-    SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth, SystemQuery,
+    ApprovalPending, ApprovalRequest, BackupCreate, BackupList, DirectoryList, EVENTS_STREAM, EventLog, FileRead,
+    FileWrite, IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
+    LedgerConsistency, LedgerProve, LedgerVerify, NetworkInfo, OperatorFileDelete, OperatorFileDownload,
+    OperatorFileList, OperatorFileMkdir, OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite,
+    ReceiptList, RequestGet, RequestList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus,
+    ShellExec, SystemDiscover, SystemHealth, SystemQuery, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
 };
 use osmoda_ipc::Routes;
 
@@ -16,16 +17,19 @@ use crate::{
     agentd::Agentd,
     gate::AgentdGate,
     handlers::{
-        approvals, backups, card, files, incidents, ledger, network, operator_files, safety, services, shell, system,
+        approvals, backups, card, files, incidents, ledger, network, operator_files, requests, safety, services, shell,
+        system, tlog,
     },
     recorder::LedgerRecorder,
 };
 
 pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Routes<Agentd> {
     let gate = Arc::new(AgentdGate(agentd.clone()));
+    let desk = agentd.desk.clone();
     Routes::new("agentd", agentd)
         .recorded_by(recorder)
         .gated_by(gate)
+        .received_by(desk)
         .on::<SystemHealth>(system::health)
         .on::<SystemQuery>(system::query)
         .on::<SystemDiscover>(system::discover)
@@ -38,6 +42,14 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<ReceiptList>(ledger::receipts)
         .on::<LedgerAppend>(ledger::append)
         .on::<LedgerVerify>(ledger::verify)
+        .on::<LedgerProve>(ledger::prove)
+        .on::<LedgerConsistency>(ledger::consistency)
+        .raw(TLOG_CHECKPOINT, tlog::checkpoint)
+        .raw(TLOG_KEY, tlog::key)
+        .raw(TLOG_TILE, tlog::tile)
+        .raw(EVENTS_STREAM, tlog::stream)
+        .on::<RequestGet>(requests::get)
+        .on::<RequestList>(requests::list)
         .on::<ApprovalRequest>(approvals::request)
         .on::<ApprovalPending>(approvals::pending)
         .on::<ApprovalApprove>(approvals::approve)

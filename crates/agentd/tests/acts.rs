@@ -10,7 +10,7 @@ use common::{Agentd, exists, fault, soon};
 use osmoda_api::agentd::{
     DirectoryList, DirectoryRequest, Encoding, EntryKind, EventLogRequest, FileRead, FileReadRequest, FileWrite,
     FileWriteRequest, LedgerAppend, LedgerVerify, ReceiptList, ReceiptListRequest, ReceiptStatus, ShellExec,
-    ShellRequest, Stopped, SystemHealth,
+    ShellRequest, Stopped, SystemHealth, VerifyRequest,
 };
 use osmoda_ipc::{CallError, NewEvent, Nothing, RequestId};
 use serde_json::json;
@@ -39,7 +39,7 @@ async fn a_command_is_run_and_stands_in_the_ledger_before_and_after() {
         .await
         .unwrap();
     assert_eq!((receipts.receipts.len(), receipts.receipts[0].status), (1, ReceiptStatus::Completed));
-    assert!(agentd.operator().call::<LedgerVerify>(&Nothing {}).await.unwrap().ok);
+    assert!(agentd.operator().call::<LedgerVerify>(&VerifyRequest::default()).await.unwrap().ok);
 }
 
 #[tokio::test]

@@ -24,6 +24,14 @@ pub fn daemons() -> Vec<DaemonContract> {
     ]
 }
 
+/// What the daemon of this name serves that does not answer with JSON.
+pub fn raw_routes(daemon: &str) -> Vec<osmoda_ipc::RawInfo> {
+    match daemon {
+        "agentd" => agentd::RAW_ROUTES.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
 /// Declares an endpoint: its type, its facts, its request and its response.
 macro_rules! endpoint {
     (

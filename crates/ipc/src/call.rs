@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{caller::Caller, record::Leave, request_id::RequestId};
+use crate::{caller::Caller, desk::Track, record::Leave, request_id::RequestId};
 
 /// One call: who, under which id, and whether anybody still waits for the answer.
 #[derive(Clone, Debug)]
@@ -16,4 +16,12 @@ pub struct Call {
     pub hung_up: CancellationToken,
     /// With which approval it may act, where it needed one.
     pub leave: Leave,
+    pub(crate) track: Track,
+}
+
+impl Call {
+    /// A call that came another way than over osmoda's own sockets: nobody hangs up on it and nobody holds its receipt.
+    pub fn new(caller: Caller, request_id: RequestId) -> Self {
+        Self { caller, request_id, hung_up: CancellationToken::new(), leave: Leave::default(), track: Track::default() }
+    }
 }

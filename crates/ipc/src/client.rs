@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use hyper_util::rt::TokioIo;
@@ -77,6 +77,44 @@ impl From<CallError> for Fault {
     }
 }
 
+/// An answer as it came, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// A body that comes bit by bit, over a connection of its own.
+#[derive(Debug)]
+pub struct Chunks {
+    body: Incoming,
+    daemon: String,
+}
+
+impl Chunks {
+    /// The next bytes; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, CallError>> {
+        loop {
+            match self.body.frame().await? {
+                Ok(frame) => match frame.into_data() {
+                    Ok(bytes) => return Some(Ok(bytes)),
+                    Err(_) => continue,
+                },
+                Err(error) => {
+                    return Some(Err(CallError::Broken {
+                        daemon: self.daemon.clone(),
+                        why: crate::fault::chain(&error),
+                    }));
+                }
+            }
+        }
+    }
+}
+
 /// A daemon as seen from outside.
 #[derive(Debug)]
 pub struct Client {
@@ -136,29 +174,34 @@ impl Client {
         self.exchange(Method::Get, target.to_owned(), Vec::new(), &RequestId::generate(), Duration::from_secs(30)).await
     }
 
-    async fn exchange(
+    /// One request with headers of the caller's own, such as `Idempotency-Key`; the answer whatever its status.
+    pub async fn send_with(
         &self,
         method: Method,
-        target: String,
+        target: &str,
+        headers: &[(&str, &str)],
         body: Vec<u8>,
-        id: &RequestId,
         deadline: Duration,
-    ) -> Result<Bytes, CallError> {
-        let request = self.request(method, target, body, id).map_err(|error| self.broken(error.to_string()))?;
-        let exchange = async {
-            let (response, connection) = self.send(request).await?;
+    ) -> Result<Reply, CallError> {
+        let request = self.request(method, target.to_owned(), body, &RequestId::generate(), headers)?;
+        self.reply(request, deadline).await
+    }
+
+    /// A GET whose answer comes bit by bit and is read for as long as one likes; only its beginning has a deadline.
+    pub async fn stream(&self, target: &str, headers: &[(&str, &str)]) -> Result<Chunks, CallError> {
+        let request = self.request(Method::Get, target.to_owned(), Vec::new(), &RequestId::generate(), headers)?;
+        let deadline = Duration::from_secs(30) + GRACE;
+        let begin = async {
+            let (response, _connection) = self.send(request).await?;
             let status = response.status();
+            if status.is_success() {
+                return Ok(Chunks { body: response.into_body(), daemon: self.daemon() });
+            }
             let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-            let body = body.map_err(|error| self.broken(error.to_string()))?.to_bytes();
-            self.keep(connection);
-            Ok((status, body))
+            Err(self.fault(status, &body.map_err(|error| self.broken(error.to_string()))?.to_bytes()))
         };
-        match tokio::time::timeout(deadline, exchange).await {
-            Ok(Ok((status, body))) if status.is_success() => Ok(body),
-            Ok(Ok((status, body))) => Err(self.fault(status, &body)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(CallError::Hangs { daemon: self.daemon(), after: deadline }),
-        }
+        let begun = tokio::time::timeout(deadline, begin).await;
+        begun.unwrap_or_else(|_| Err(CallError::Hangs { daemon: self.daemon(), after: deadline }))
     }
 
     fn request(
@@ -167,20 +210,54 @@ impl Client {
         target: String,
         body: Vec<u8>,
         id: &RequestId,
-    ) -> Result<Request<Full<Bytes>>, http::Error> {
+        more: &[(&str, &str)],
+    ) -> Result<Request<Full<Bytes>>, CallError> {
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method.into();
-        *request.uri_mut() = Uri::try_from(target)?;
+        *request.uri_mut() = Uri::try_from(target).map_err(|error| self.broken(error.to_string()))?;
         let headers = request.headers_mut();
         headers.insert(header::HOST, HeaderValue::from_static("localhost"));
         headers.insert(REQUEST_ID.clone(), id.into());
+        for (name, value) in more {
+            let name = HeaderName::try_from(*name).map_err(|error| self.broken(error.to_string()))?;
+            let value = HeaderValue::try_from(*value).map_err(|error| self.broken(error.to_string()))?;
+            headers.append(name, value);
+        }
         if let Some(role) = self.role {
-            headers.insert(ROLE.clone(), HeaderValue::from_static(role.as_str()));
+            headers.append(ROLE.clone(), HeaderValue::from_static(role.as_str()));
         }
         if method.has_body() {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.append(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         Ok(request)
+    }
+
+    async fn reply(&self, request: Request<Full<Bytes>>, deadline: Duration) -> Result<Reply, CallError> {
+        let exchange = async {
+            let (response, connection) = self.send(request).await?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, LARGEST_ANSWER).collect().await;
+            let body = body.map_err(|error| self.broken(error.to_string()))?.to_bytes();
+            self.keep(connection);
+            Ok(Reply { status: parts.status, headers: parts.headers, body })
+        };
+        let replied = tokio::time::timeout(deadline, exchange).await;
+        replied.unwrap_or_else(|_| Err(CallError::Hangs { daemon: self.daemon(), after: deadline }))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        target: String,
+        body: Vec<u8>,
+        id: &RequestId,
+        deadline: Duration,
+    ) -> Result<Bytes, CallError> {
+        let request = self.request(method, target, body, id, &[])?;
+        match self.reply(request, deadline).await? {
+            Reply { status, body, .. } if status.is_success() => Ok(body),
+            Reply { status, body, .. } => Err(self.fault(status, &body)),
+        }
     }
 
     /// Sends over a kept connection, or a new one where none is left or the kept one had been closed meanwhile.

@@ -6,11 +6,13 @@ mod call;
 mod caller;
 mod client;
 pub mod daemon;
+mod desk;
 mod endpoint;
 mod fault;
 mod health;
 mod metrics;
 pub mod openapi;
+mod raw;
 mod record;
 mod request_id;
 mod routes;
@@ -22,12 +24,17 @@ pub use caller::{
     AGENT_GROUP, Accounts, COMMAND_MARK, Caller, DAEMON_GROUP, OPERATOR_GROUP, Peer, ROLE_HEADER, Role, SOCKET_GROUP,
     UnknownRole,
 };
-pub use client::{CallError, Client};
+pub use client::{CallError, Chunks, Client, Reply};
+pub use desk::{
+    Asked, Desk, IDEMPOTENCY_KEY_HEADER, IdempotencyKey, KeptAnswer, Opened, PREFER_HEADER, Progress, REPLAYED_HEADER,
+    Ticket,
+};
 pub use endpoint::{Access, DEFAULT_BODY_LIMIT, DEFAULT_DEADLINE, Effect, Endpoint, EndpointInfo, Method, Record};
 pub use fault::{Envelope, Fault, chain};
 pub use health::{Health, Nothing, Up};
 pub use http::StatusCode;
 pub use metrics::Metrics;
+pub use raw::{RawAnswer, RawInfo, RawRequest};
 pub use record::{Act, Gate, LONGEST_RECORDED_STRING, Leave, NewEvent, Recorder};
 pub use request_id::{BadRequestId, REQUEST_ID_HEADER, RequestId};
 pub use routes::{AsyncHandler, Routes};

@@ -3,10 +3,13 @@
 use schemars::Schema;
 use serde_json::{Map, Value, json};
 
-use crate::endpoint::{Access, EndpointInfo};
+use crate::{
+    endpoint::{Access, EndpointInfo},
+    raw::RawInfo,
+};
 
-/// The page of `daemon` with these endpoints, in the order of their paths.
-pub fn page(daemon: &str, endpoints: &[EndpointInfo]) -> Value {
+/// The page of `daemon` with these endpoints and raw routes, in the order of their paths.
+pub fn page(daemon: &str, endpoints: &[EndpointInfo], raw: &[RawInfo]) -> Value {
     let mut sorted: Vec<&EndpointInfo> = endpoints.iter().collect();
     sorted.sort_by_key(|info| (info.path, info.method.as_str()));
     let mut paths = Map::new();
@@ -14,6 +17,10 @@ pub fn page(daemon: &str, endpoints: &[EndpointInfo]) -> Value {
         let methods = paths.entry(info.path).or_insert_with(|| json!({}));
         methods[info.method.as_str().to_lowercase()] = operation(info);
     }
+    for info in raw {
+        paths.entry(info.path).or_insert_with(|| json!({}))["get"] = raw_operation(info);
+    }
+    paths.sort_keys();
     json!({
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -31,7 +38,7 @@ fn operation(info: &EndpointInfo) -> Value {
         "operationId": info.name,
         "summary": info.about,
         "x-effect": info.effect,
-        "x-access": match info.access { Access::Any => "any", Access::Daemon => "daemon", Access::Operator => "operator" },
+        "x-access": word(info.access),
         "responses": {
             "200": { "description": "done", "content": { "application/json": { "schema": inlined(&(info.response_schema)()) } } },
             "default": { "description": "a fault", "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Fault" } } } },
@@ -48,6 +55,33 @@ fn operation(info: &EndpointInfo) -> Value {
         operation["parameters"] = Value::from(parameters);
     }
     operation
+}
+
+fn raw_operation(info: &RawInfo) -> Value {
+    let content_type = info.content_type;
+    let names = info.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let parameters: Vec<Value> = names
+        .map(|name| json!({ "name": name.trim_start_matches('*'), "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    json!({
+        "operationId": info.name,
+        "summary": info.about,
+        "x-effect": "read",
+        "x-access": word(info.access),
+        "parameters": parameters,
+        "responses": {
+            "200": { "description": "done", "content": { content_type: {} } },
+            "default": { "description": "a fault", "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Fault" } } } },
+        },
+    })
+}
+
+fn word(access: Access) -> &'static str {
+    match access {
+        Access::Any => "any",
+        Access::Daemon => "daemon",
+        Access::Operator => "operator",
+    }
 }
 
 fn fields(schema: &Schema) -> Vec<String> {

@@ -42,6 +42,8 @@ pub struct Act<'a> {
 pub struct Leave {
     /// The approval that was used up for it, where one was needed.
     pub approval_id: Option<String>,
+    /// The earlier call that asked for this approval and whose place this one takes.
+    pub supersedes: Option<String>,
 }
 
 /// Decides whether a destructive act may start now.
@@ -71,6 +73,9 @@ pub(crate) fn intent(daemon: &str, call: &Call, endpoint: &EndpointInfo, request
     });
     if let Some(id) = &leave.approval_id {
         payload["approval_id"] = json!(id);
+    }
+    if let Some(id) = leave.supersedes.as_deref().filter(|id| *id != call.request_id.as_str()) {
+        payload["supersedes"] = json!(id);
     }
     NewEvent { kind: format!("{}.intent", endpoint.name), actor: call.caller.actor(), payload }
 }

@@ -10,8 +10,10 @@ use serde_json::Value;
 use crate::{
     assemble::{Fields, invalid_json},
     call::Call,
+    desk::Desk,
     endpoint::{Endpoint, EndpointInfo, Record},
     fault::Fault,
+    raw::{RawAnswer, RawInfo, RawRequest},
     record::{Act, Gate, Leave, NewEvent, Outcome, Recorder, intent},
 };
 
@@ -30,11 +32,20 @@ pub(crate) struct Route {
     pub(crate) handler: Handler,
 }
 
-/// Who records acts and who gives leave for them.
+type RawHandler = Arc<dyn Fn(Call, RawRequest) -> BoxFuture<'static, Result<RawAnswer, Fault>> + Send + Sync>;
+
+/// One row of the table of what does not answer with JSON.
+pub(crate) struct RawRoute {
+    pub(crate) info: RawInfo,
+    pub(crate) handler: RawHandler,
+}
+
+/// Who records acts, who gives leave for them and who keeps their receipts.
 pub(crate) struct Keeper {
     pub(crate) daemon: &'static str,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
     pub(crate) gate: Option<Arc<dyn Gate>>,
+    pub(crate) desk: Option<Arc<dyn Desk>>,
 }
 
 impl Keeper {
@@ -59,6 +70,7 @@ impl Keeper {
 pub struct Routes<S> {
     state: Arc<S>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) raw: Vec<RawRoute>,
     pub(crate) keeper: Keeper,
 }
 
@@ -67,7 +79,8 @@ impl<S: Send + Sync + 'static> Routes<S> {
     ///
     /// Without [`Routes::recorded_by`] every act that must be recorded is refused with `ledger_unavailable`.
     pub fn new(daemon: &'static str, state: Arc<S>) -> Self {
-        Self { state, routes: Vec::new(), keeper: Keeper { daemon, recorder: None, gate: None } }
+        let keeper = Keeper { daemon, recorder: None, gate: None, desk: None };
+        Self { state, routes: Vec::new(), raw: Vec::new(), keeper }
     }
 
     /// Who records acts.
@@ -81,6 +94,26 @@ impl<S: Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn gated_by(mut self, gate: Arc<dyn Gate>) -> Self {
         self.keeper.gate = Some(gate);
+        self
+    }
+
+    /// Who keeps receipts. Without one, an `Idempotency-Key` is refused rather than not kept.
+    #[must_use]
+    pub fn received_by(mut self, desk: Arc<dyn Desk>) -> Self {
+        self.keeper.desk = Some(desk);
+        self
+    }
+
+    /// Adds a route that answers with something other than JSON.
+    #[must_use]
+    pub fn raw<F, Fut>(mut self, info: RawInfo, handler: F) -> Self
+    where
+        F: Fn(Arc<S>, Call, RawRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<RawAnswer, Fault>> + Send + 'static,
+    {
+        let state = self.state.clone();
+        let handler: RawHandler = Arc::new(move |call, request| Box::pin(handler(state.clone(), call, request)));
+        self.raw.push(RawRoute { info, handler });
         self
     }
 
@@ -98,7 +131,10 @@ impl<S: Send + Sync + 'static> Routes<S> {
                 Box::pin(async move {
                     let request = typed::<E::Request>(&info, &fields, &inputs)?;
                     let response = match E::RECORD {
-                        Record::Nothing => caught(handler.handle(state, call, request)).await?,
+                        Record::Nothing => {
+                            call.track.began.cancel();
+                            caught(handler.handle(state, call, request)).await?
+                        }
                         Record::Outcome | Record::IntentAndOutcome => {
                             recorded::<S, E>(&keeper, &info, handler.as_ref(), state, call, request).await?
                         }
@@ -190,6 +226,7 @@ async fn recorded<S, E: Endpoint>(
         keeper.append(intent(keeper.daemon, &call, info, &audit, &leave)).await?;
     }
     call.leave = leave;
+    call.track.began.cancel();
     let started = Instant::now();
     let result = caught(handler.handle(state, call.clone(), request)).await;
     let outcome = Outcome {

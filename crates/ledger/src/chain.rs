@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::tree::Node;
+
 /// A SHA-256 hash as 64 lower-case hexadecimal digits, as it stands in the database and in the next event's hash.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hash([u8; 64]);
@@ -47,20 +49,54 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// The hash of an event, from its columns as they are stored. `buffer` is scratch space.
+/// The hash of an event, from its columns as they are stored. `buffer` is scratch space; it holds the hashed bytes
+/// afterwards.
 pub fn event_hash(buffer: &mut Vec<u8>, id: i64, ts: &str, kind: &str, actor: &str, payload: &str, prev: &str) -> Hash {
     hash_of(buffer, id, [ts, kind, actor, payload, prev].map(str::as_bytes))
 }
 
 /// The same, of columns as SQLite gives them: time, type, actor, payload and previous hash.
 pub(crate) fn hash_of(buffer: &mut Vec<u8>, id: i64, columns: [&[u8]; 5]) -> Hash {
+    join_columns(buffer, id, columns);
+    Hash::from_digest(&Sha256::digest(buffer))
+}
+
+/// The bytes that stand for an event in the Merkle tree: those its hash is made of. Where they are more than a bundle
+/// of tlog-tiles can carry, `sha256:` and the hexadecimal hash of the payload stand for the payload; no payload begins
+/// so, since none of JSON's values does.
+pub(crate) fn tree_entry(buffer: &mut Vec<u8>, id: i64, columns: [&[u8]; 5]) {
+    let [ts, kind, actor, payload, prev] = columns;
+    let id_length = itoa::Buffer::new().format(id).len();
+    if id_length + 5 + columns.iter().map(|column| column.len()).sum::<usize>() <= LARGEST_ENTRY {
+        return join_columns(buffer, id, columns);
+    }
+    let digest = format!("{DIGEST_MARK}{}", Hash::from_digest(&Sha256::digest(payload)).as_str());
+    join_columns(buffer, id, [ts, kind, actor, digest.as_bytes(), prev]);
+}
+
+/// The event's leaf in the Merkle tree; `buffer` holds the bytes that its hash was made of.
+pub(crate) fn leaf(buffer: &[u8], id: i64, columns: [&[u8]; 5]) -> Node {
+    if buffer.len() <= LARGEST_ENTRY {
+        return Node::leaf(buffer);
+    }
+    let mut entry = Vec::with_capacity(512);
+    tree_entry(&mut entry, id, columns);
+    Node::leaf(&entry)
+}
+
+/// What a bundle's 16-bit length can say.
+pub(crate) const LARGEST_ENTRY: usize = u16::MAX as usize;
+
+/// How the tree's entry begins its word for a payload that it does not carry.
+pub(crate) const DIGEST_MARK: &str = "sha256:";
+
+fn join_columns(buffer: &mut Vec<u8>, id: i64, columns: [&[u8]; 5]) {
     buffer.clear();
     buffer.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
     for column in columns {
         buffer.push(b'|');
         buffer.extend_from_slice(column);
     }
-    Hash::from_digest(&Sha256::digest(buffer))
 }
 
 // The next two look at every byte of every event that is verified: a fold without an early end is done many bytes at a
@@ -88,6 +124,22 @@ mod tests {
         // printf '1|2026-01-02T03:04:05.678Z|a.b|agent:x|{}|000…0' | sha256sum
         let hash = event_hash(&mut Vec::new(), 1, "2026-01-02T03:04:05.678Z", "a.b", "agent:x", "{}", GENESIS.as_str());
         assert_eq!(hash.as_str(), "a7db978fa1e91e851c0bb271a835c8111ac484d749d7cd41184f0efca4235c78");
+    }
+
+    #[test]
+    fn a_leaf_is_made_of_the_hashed_bytes_unless_they_are_too_many() {
+        let (mut hashed, mut entry) = (Vec::new(), Vec::new());
+        for (length, whole) in [(2, true), (LARGEST_ENTRY - 104, true), (LARGEST_ENTRY - 103, false), (200_000, false)]
+        {
+            let payload = format!("\"{}\"", "x".repeat(length - 2));
+            let columns = ["2026-01-02T03:04:05.678Z", "a.b", "agent:x", &payload, GENESIS.as_str()];
+            let [ts, kind, actor, payload, prev] = columns;
+            event_hash(&mut hashed, 1, ts, kind, actor, payload, prev);
+            tree_entry(&mut entry, 1, columns.map(str::as_bytes));
+            assert_eq!(entry == hashed, whole, "{length}");
+            assert!(entry.len() <= LARGEST_ENTRY);
+            assert_eq!(leaf(&hashed, 1, columns.map(str::as_bytes)), Node::leaf(&entry));
+        }
     }
 
     #[test]

@@ -8,14 +8,22 @@
 
 mod chain;
 mod database;
+mod log;
+mod note;
 mod reader;
 mod receipts;
+pub mod tree;
 mod verify;
 mod writer;
 
 pub use self::{
     chain::{GENESIS, Hash, event_hash},
+    log::{Log, LogError, load_or_make_key},
+    note::{
+        Checkpoint, CheckpointError, KeyError, NoteError, ProofFile, ProofFileError, SigningKey, VerifyingKey,
+        open as open_note, sign as sign_note,
+    },
     reader::{Query, ReadError, Reader},
-    verify::{VerifyError, verify_file},
-    writer::{AppendError, Ledger, OpenError},
+    verify::{VerifyError, verify_against, verify_file},
+    writer::{AppendError, Commit, Committed, Ledger, OpenError},
 };

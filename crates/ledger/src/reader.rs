@@ -187,6 +187,27 @@ impl Reader {
         })
     }
 
+    /// The newest events whose payload holds this text anywhere, oldest first.
+    pub fn mentions(&self, text: &str, limit: u32) -> Result<Vec<Event>, ReadError> {
+        let mut events = self.with_connection(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT id, ts, type, actor, payload, prev_hash, hash FROM events
+                 WHERE instr(payload, ?1) > 0 ORDER BY id DESC LIMIT ?2",
+            )?;
+            let rows = select.query_map((text, limit), event)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        events.reverse();
+        Ok(events)
+    }
+
+    /// The newest event's id; 0 where there is none.
+    pub fn newest(&self) -> Result<i64, ReadError> {
+        self.with_connection(|connection| {
+            connection.query_row("SELECT COALESCE(MAX(id), 0) FROM events", [], |row| row.get(0))
+        })
+    }
+
     fn with_connection<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut connection = match idle {

@@ -1,22 +1,26 @@
-//! Checks the whole chain on all cores, and names the first event that is not as it was written.
+//! Checks the whole chain on all cores, names the first event that is not as it was written, and says whether the
+//! ledger still begins with what a checkpoint covers.
 
 use std::{
     ops::Range,
     path::Path,
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
     thread,
 };
 
-use osmoda_api::agentd::{BadEvent, Verification};
+use osmoda_api::agentd::{BadEvent, Compared, Verification};
 use osmoda_ipc::{Fault, chain};
 use rusqlite::{Connection, OptionalExtension, types::ValueRef};
 
 use crate::{
-    chain::{GENESIS, Hash, hash_of, is_name, is_time},
+    Checkpoint,
+    chain::{DIGEST_MARK, GENESIS, Hash, hash_of, is_name, is_time, leaf},
     database::{EVENTS, open_for_reading},
+    tree::{Frontier, Node, join_right_to_left},
 };
 
 /// Events a worker checks before it takes the next stretch that nobody has: a core that is busy otherwise takes fewer.
+/// They are the leaves of one complete subtree, so that the stretches' roots can be put together.
 const STRETCH: i64 = 16_384;
 
 /// The file could not be checked at all.
@@ -40,11 +44,27 @@ impl From<VerifyError> for Fault {
 
 /// Checks the ledger at `path`, which may be in use or a copy.
 pub fn verify_file(path: &Path) -> Result<Verification, VerifyError> {
+    verify_against(path, None, &AtomicU64::new(0))
+}
+
+/// The same, and whether the ledger begins with what a checkpoint covers, whose signature the caller has checked.
+/// `progress` counts the events that were looked at.
+pub fn verify_against(
+    path: &Path,
+    checkpoint: Option<&Checkpoint>,
+    progress: &AtomicU64,
+) -> Result<Verification, VerifyError> {
     // Without this a missing file would say "unable to open database file" only at the first query.
     let connection = open_for_reading(path).map_err(VerifyError::Open)?;
     match check_schema(&connection).and_then(|()| span(&connection)) {
-        Ok(span) => Ok(verify_span(path, &span)),
-        Err(bad) => Ok(Verification { ok: false, events: 0, head: GENESIS.as_str().to_owned(), first_bad: Some(bad) }),
+        Ok(span) => Ok(verify_span(path, &span, checkpoint, progress)),
+        Err(bad) => Ok(Verification {
+            ok: false,
+            events: 0,
+            head: GENESIS.as_str().to_owned(),
+            first_bad: Some(bad),
+            checkpoint: None,
+        }),
     }
 }
 
@@ -85,48 +105,96 @@ fn span(connection: &Connection) -> Result<Span, BadEvent> {
     }
 }
 
-fn verify_span(path: &Path, span: &Span) -> Verification {
+fn verify_span(path: &Path, span: &Span, checkpoint: Option<&Checkpoint>, progress: &AtomicU64) -> Verification {
     let stretches = span.last.saturating_add(STRETCH - 1) / STRETCH;
     let workers = thread::available_parallelism().map_or(1, |cores| i64::try_from(cores.get()).unwrap_or(1));
+    let covered = checkpoint.map_or(0, |checkpoint| i64::try_from(checkpoint.size).unwrap_or(i64::MAX));
     let next = AtomicI64::new(0);
-    let first_bad = thread::scope(|scope| {
-        let work = || check_stretches(path, &next, span.last);
+    let results: Vec<Result<Vec<(i64, Part)>, BadEvent>> = thread::scope(|scope| {
+        let work = || check_stretches(path, &next, span.last, covered, progress);
         let handles: Vec<_> = (0..workers.min(stretches)).map(|_| scope.spawn(work)).collect();
-        let findings = handles
+        let joined = handles
             .into_iter()
-            .map(|handle| handle.join().unwrap_or_else(|_| Some(BadEvent { id: 1, why: "its check failed".into() })));
-        findings.collect::<Vec<_>>().into_iter().flatten().min_by_key(|bad| bad.id)
+            .map(|handle| handle.join().unwrap_or_else(|_| Err(BadEvent { id: 1, why: "its check failed".into() })));
+        joined.collect()
     });
+    let parts = in_order(results);
+    let checkpoint = checkpoint.map(|checkpoint| compare(checkpoint, span.last, parts.as_ref().ok()));
+    let first_bad = parts.err();
     let events = first_bad.as_ref().map_or(span.last, |bad| (bad.id - 1).max(0));
     Verification {
-        ok: first_bad.is_none(),
+        ok: first_bad.is_none() && checkpoint.as_ref().is_none_or(|compared| compared.ok),
         events: u64::try_from(events).unwrap_or_default(),
         head: span.head.clone(),
         first_bad,
+        checkpoint,
     }
 }
 
-/// Takes one stretch of events after the other, up to the event `last`, until there is none left. The first bad event of
-/// the stretches taken; stretches are taken in order, so that what comes after a finding can't hold an earlier one.
-fn check_stretches(path: &Path, next: &AtomicI64, last: i64) -> Option<BadEvent> {
+/// The parts of all workers in the tree's order, or the finding with the lowest id.
+fn in_order(results: Vec<Result<Vec<(i64, Part)>, BadEvent>>) -> Result<Vec<Part>, BadEvent> {
+    let (mut parts, mut first_bad) = (Vec::new(), None::<BadEvent>);
+    for result in results {
+        match result {
+            Ok(some) => parts.extend(some),
+            Err(bad) if first_bad.as_ref().is_none_or(|first| bad.id < first.id) => first_bad = Some(bad),
+            Err(_) => {}
+        }
+    }
+    if let Some(bad) = first_bad {
+        return Err(bad);
+    }
+    parts.sort_unstable_by_key(|(start, _)| *start);
+    Ok(parts.into_iter().map(|(_, part)| part).collect())
+}
+
+/// Takes one stretch of events after the other, up to the event `last`, until there is none left. The parts of the tree
+/// by their first events, or the first bad event of the stretches taken; stretches are taken in order, so that what comes
+/// after a finding can't hold an earlier one.
+fn check_stretches(
+    path: &Path,
+    next: &AtomicI64,
+    last: i64,
+    covered: i64,
+    progress: &AtomicU64,
+) -> Result<Vec<(i64, Part)>, BadEvent> {
+    let mut parts = Vec::new();
     let mut connection = None;
     loop {
         let start = 1 + next.fetch_add(1, Ordering::Relaxed) * STRETCH;
         if start > last {
-            return None;
+            return Ok(parts);
         }
         let range = start..start.saturating_add(STRETCH).min(last.saturating_add(1));
-        if connection.is_none() {
-            match open_for_reading(path) {
-                Ok(opened) => connection = Some(opened),
-                Err(error) => return Some(broken(start, &error)),
+        let opened = match connection.take() {
+            Some(opened) => opened,
+            None => open_for_reading(path).map_err(|error| broken(start, &error))?,
+        };
+        match check_range(&opened, range, covered, progress) {
+            Ok(part) => parts.push((start, part)),
+            Err(bad) => {
+                // Nobody needs to begin what lies behind it.
+                next.store(last / STRETCH + 1, Ordering::Relaxed);
+                return Err(bad);
             }
         }
-        let found = connection.as_ref().and_then(|connection| check_range(connection, range));
-        if found.is_some() {
-            // Nobody needs to begin what lies behind it.
-            next.store(last / STRETCH + 1, Ordering::Relaxed);
-            return found;
+        connection = Some(opened);
+    }
+}
+
+/// A range's part of the tree: the roots of its whole stretches, and what is left over in the last one.
+#[derive(Default)]
+struct Part {
+    stretches: Vec<Node>,
+    rest: Frontier,
+}
+
+impl Part {
+    fn push(&mut self, leaf: Node) {
+        self.rest.push(leaf);
+        if self.rest.size() == STRETCH.unsigned_abs() {
+            self.stretches.push(self.rest.root());
+            self.rest = Frontier::default();
         }
     }
 }
@@ -135,9 +203,53 @@ fn broken(id: i64, error: &rusqlite::Error) -> BadEvent {
     BadEvent { id, why: format!("the database is broken here: {error}") }
 }
 
-/// The first bad event of the range, whose predecessor's hash is read first.
-fn check_range(connection: &Connection, range: Range<i64>) -> Option<BadEvent> {
+/// What the events say to a checkpoint.
+fn compare(checkpoint: &Checkpoint, last: i64, parts: Option<&Vec<Part>>) -> Compared {
+    let (size, last) = (checkpoint.size, u64::try_from(last).unwrap_or_default());
+    let compared = |why: Option<(&str, String)>| Compared {
+        ok: why.is_none(),
+        size,
+        root: checkpoint.root.to_base64(),
+        code: why.as_ref().map(|(code, _)| (*code).to_owned()),
+        why: why.map(|(_, why)| why),
+    };
+    if last < size {
+        return compared(Some((
+            "ledger_cut",
+            format!(
+                "the ledger ends with event {last} and the checkpoint covers {size}: its tail was cut, or an older copy was put in its place"
+            ),
+        )));
+    }
+    let Some(parts) = parts else {
+        return compared(Some(("chain_broken", "not compared, since the chain itself is broken".into())));
+    };
+    let mut stretches = Frontier::default();
+    parts.iter().flat_map(|part| &part.stretches).for_each(|root| stretches.push(*root));
+    let rest = parts.iter().flat_map(|part| part.rest.nodes());
+    if join_right_to_left(stretches.nodes().iter().chain(rest).copied().collect::<Vec<_>>().into_iter())
+        == checkpoint.root
+    {
+        return compared(None);
+    }
+    compared(Some((
+        "ledger_forked",
+        format!(
+            "the first {size} events are not those that the checkpoint covers: the history was written anew, or is another ledger's"
+        ),
+    )))
+}
+
+/// The range's part of the tree, as far as a checkpoint covers it, or its first bad event. The hash of the event before
+/// it is read first.
+fn check_range(
+    connection: &Connection,
+    range: Range<i64>,
+    covered: i64,
+    progress: &AtomicU64,
+) -> Result<Part, BadEvent> {
     let mut next = range.start;
+    let mut part = Part::default();
     let mut prev = if range.start == 1 {
         GENESIS
     } else {
@@ -145,8 +257,11 @@ fn check_range(connection: &Connection, range: Range<i64>) -> Option<BadEvent> {
         let hash = select.and_then(|mut select| select.query_row([range.start - 1], |row| row.get::<_, String>(0)));
         match hash.optional() {
             // A missing or malformed predecessor is the finding of the range before this one.
-            Ok(hash) => hash.as_deref().and_then(Hash::from_hex)?,
-            Err(error) => return Some(broken(range.start - 1, &error)),
+            Ok(hash) => match hash.as_deref().and_then(Hash::from_hex) {
+                Some(hash) => hash,
+                None => return Ok(part),
+            },
+            Err(error) => return Err(broken(range.start - 1, &error)),
         }
     };
     let mut check = || -> rusqlite::Result<Option<BadEvent>> {
@@ -162,20 +277,32 @@ fn check_range(connection: &Connection, range: Range<i64>) -> Option<BadEvent> {
             }
             let columns =
                 [row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?, row.get_ref(4)?, row.get_ref(5)?, row.get_ref(6)?];
-            match check_event(&mut buffer, id, columns, &prev) {
+            match check_event(&mut buffer, id, columns, &prev, (id <= covered).then_some(&mut part)) {
                 Ok(hash) => prev = hash,
                 Err(why) => return Ok(Some(BadEvent { id, why })),
             }
             next += 1;
+            if next % 1024 == 0 {
+                progress.fetch_add(1024, Ordering::Relaxed);
+            }
         }
         Ok((next != range.end).then(|| BadEvent { id: next, why: "it is missing".into() }))
     };
-    let result = check();
-    result.unwrap_or_else(|error| Some(broken(next, &error)))
+    match check() {
+        Ok(None) => Ok(part),
+        Ok(Some(bad)) => Err(bad),
+        Err(error) => Err(broken(next, &error)),
+    }
 }
 
-/// The event's hash, or what is wrong with it.
-fn check_event(buffer: &mut Vec<u8>, id: i64, columns: [ValueRef<'_>; 6], prev: &Hash) -> Result<Hash, String> {
+/// The event's hash, or what is wrong with it. Its leaf is added to the part of the tree that is being built.
+fn check_event(
+    buffer: &mut Vec<u8>,
+    id: i64,
+    columns: [ValueRef<'_>; 6],
+    prev: &Hash,
+    part: Option<&mut Part>,
+) -> Result<Hash, String> {
     let mut texts: [&[u8]; 6] = [b""; 6];
     for (text, column) in texts.iter_mut().zip(columns) {
         let ValueRef::Text(bytes) = column else { return Err("a column of it is not text".into()) };
@@ -192,12 +319,18 @@ fn check_event(buffer: &mut Vec<u8>, id: i64, columns: [ValueRef<'_>; 6], prev: 
     if std::str::from_utf8(payload).is_err() {
         return Err("its payload is not UTF-8".into());
     }
+    if payload.starts_with(DIGEST_MARK.as_bytes()) {
+        return Err("its payload is no JSON".into());
+    }
     if stored_prev != prev.as_bytes() {
         return Err("its previous hash is not the hash of the event before it".into());
     }
     let hash = hash_of(buffer, id, [ts, kind, actor, payload, stored_prev]);
     if stored != hash.as_bytes() {
         return Err("its hash is not that of its columns: something in it was changed".into());
+    }
+    if let Some(part) = part {
+        part.push(leaf(buffer, id, [ts, kind, actor, payload, stored_prev]));
     }
     Ok(hash)
 }

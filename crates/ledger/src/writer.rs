@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
@@ -17,8 +17,9 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::{
-    chain::{GENESIS, Hash, event_hash, is_name},
+    chain::{GENESIS, Hash, event_hash, is_name, leaf},
     database,
+    tree::Node,
 };
 
 /// Events that may wait for the writer; more are refused.
@@ -39,6 +40,47 @@ pub struct Ledger {
     queue: Option<mpsc::Sender<Waiting>>,
     writer: Option<JoinHandle<()>>,
     health: Arc<Health>,
+    followers: Arc<Followers>,
+}
+
+/// Events that a commit has just brought to the disk, in order and without gaps.
+#[derive(Debug)]
+pub struct Commit {
+    /// The events.
+    pub events: Vec<Committed>,
+}
+
+/// An event as it was written.
+#[derive(Debug)]
+pub struct Committed {
+    /// Its id.
+    pub id: i64,
+    /// When, in the ledger's form.
+    pub ts: Arc<str>,
+    /// What kind.
+    pub kind: String,
+    /// Who.
+    pub actor: String,
+    /// What happened, as JSON.
+    pub payload: String,
+    /// The hash of the event before.
+    pub prev: Hash,
+    /// Its hash.
+    pub hash: Hash,
+    /// Its leaf in the Merkle tree.
+    pub leaf: Node,
+}
+
+/// Called on the writer's thread after each commit; must neither block nor take long.
+type Follower = Box<dyn FnMut(&Arc<Commit>) + Send>;
+
+#[derive(Default)]
+struct Followers(Mutex<Vec<Follower>>);
+
+impl std::fmt::Debug for Followers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Followers")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -137,12 +179,14 @@ impl Ledger {
         };
         let (queue, waiting) = mpsc::channel(QUEUE);
         let health = Arc::new(Health::default());
-        let writer = Writer { connection, id, hash, buffer: Vec::new(), health: health.clone() };
+        let followers = Arc::new(Followers::default());
+        let writer =
+            Writer { connection, id, hash, buffer: Vec::new(), health: health.clone(), followers: followers.clone() };
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn(move || writer.run(waiting))
             .map_err(OpenError::Writer)?;
-        Ok(Self { path: path.to_owned(), queue: Some(queue), writer: Some(thread), health })
+        Ok(Self { path: path.to_owned(), queue: Some(queue), writer: Some(thread), health, followers })
     }
 
     /// Where it is.
@@ -171,6 +215,12 @@ impl Ledger {
         }
         // The commit itself has no deadline: what it will say is not known before it says it.
         appended.await.unwrap_or(Err(AppendError::Busy))
+    }
+
+    /// Tells `follower` of every commit from now on, after its callers were answered and on the writer's thread: it must
+    /// neither block nor take long. Commits before it, and all it could not take, it reads from the file.
+    pub fn follow(&self, follower: impl FnMut(&Arc<Commit>) + Send + 'static) {
+        self.followers.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(follower));
     }
 
     /// Whether its writer runs.
@@ -205,7 +255,11 @@ struct Writer {
     hash: Hash,
     buffer: Vec<u8>,
     health: Arc<Health>,
+    followers: Arc<Followers>,
 }
+
+/// What was sealed of an event: the hash before it, its own, and its leaf in the Merkle tree.
+type Seal = (Hash, Hash, Node);
 
 impl Writer {
     fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
@@ -218,11 +272,18 @@ impl Writer {
             let result = self.commit(&group);
             self.health.failing.store(result.is_err(), Ordering::Relaxed);
             match result {
-                Ok(first) => {
+                Ok((first, ts, seals)) => {
+                    let mut events = Vec::with_capacity(seals.len());
+                    let mut seals = seals.into_iter();
                     for (id, waiting) in (first..).zip(group.drain(..)) {
                         // A caller that hung up does not want to know.
                         let _ = waiting.done.send(Ok(id));
+                        let Waiting { kind, actor, payload, .. } = waiting;
+                        if let Some((prev, hash, leaf)) = seals.next() {
+                            events.push(Committed { id, ts: ts.clone(), kind, actor, payload, prev, hash, leaf });
+                        }
                     }
+                    self.tell(events);
                 }
                 Err(failure) => {
                     error!(%failure, events = group.len(), "the ledger can't be written");
@@ -239,26 +300,29 @@ impl Writer {
         }
     }
 
-    /// One transaction for the whole group: all or nothing, in the order of arrival. The id of its first event.
-    fn commit(&mut self, group: &[Waiting]) -> rusqlite::Result<i64> {
+    /// One transaction for the whole group: all or nothing, in the order of arrival. The id of its first event, its
+    /// time, and what was sealed.
+    fn commit(&mut self, group: &[Waiting]) -> rusqlite::Result<(i64, Arc<str>, Vec<Seal>)> {
         let (mut id, mut hash) = (self.id, self.hash);
-        let ts = now();
+        let ts: Arc<str> = now().into();
+        let mut seals = Vec::with_capacity(group.len());
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-            for event in group {
+            for Waiting { kind, actor, payload, .. } in group {
                 id += 1;
                 let prev = hash;
-                hash = event_hash(&mut self.buffer, id, &ts, &event.kind, &event.actor, &event.payload, prev.as_str());
-                insert.execute(params![
-                    id,
-                    ts,
-                    event.kind,
-                    event.actor,
-                    event.payload,
-                    prev.as_str(),
-                    hash.as_str()
-                ])?;
+                hash = event_hash(&mut self.buffer, id, &ts, kind, actor, payload, prev.as_str());
+                seals.push((
+                    prev,
+                    hash,
+                    leaf(
+                        &self.buffer,
+                        id,
+                        [ts.as_bytes(), kind.as_bytes(), actor.as_bytes(), payload.as_bytes(), prev.as_bytes()],
+                    ),
+                ));
+                insert.execute(params![id, ts, kind, actor, payload, prev.as_str(), hash.as_str()])?;
             }
         }
         transaction.commit()?;
@@ -266,7 +330,15 @@ impl Writer {
         (self.id, self.hash) = (id, hash);
         self.health.commits.fetch_add(1, Ordering::Relaxed);
         self.health.events.fetch_add(group.len() as u64, Ordering::Relaxed);
-        Ok(first)
+        Ok((first, ts, seals))
+    }
+
+    fn tell(&self, events: Vec<Committed>) {
+        let mut followers = self.followers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !followers.is_empty() {
+            let commit = Arc::new(Commit { events });
+            followers.iter_mut().for_each(|follower| follower(&commit));
+        }
     }
 }
 

@@ -50,7 +50,7 @@ fn an_untouched_ledger_verifies_to_its_head() {
         .unwrap()
         .query_row("SELECT hash FROM events WHERE id = ?1", [EVENTS], |row| row.get(0))
         .unwrap();
-    assert_eq!(verification, Verification { ok: true, events: 40, head, first_bad: None });
+    assert_eq!(verification, Verification { ok: true, events: 40, head, first_bad: None, checkpoint: None });
     let (_folder, empty) = ledger_of(0);
     assert_eq!(verify_file(&empty).unwrap().events, 0);
     assert!(verify_file(Path::new("/nonexistent/ledger.db")).is_err());

@@ -1,11 +1,8 @@
 //! `agentctl events`: the ledger's newest events, and what comes after them.
 
-use std::time::Duration;
-
 use clap::Args;
 use jiff::{SpanRelativeTo, Timestamp};
 use osmoda_api::agentd::{Event, EventLog, EventLogRequest, Events};
-use osmoda_ipc::{CallError, RequestId};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -16,12 +13,8 @@ use crate::{
     output::{Cell, FAINT, Output, Table, describe},
 };
 
-/// How often is asked for more.
-const POLL: Duration = Duration::from_millis(500);
 /// How many events are shown before those that come.
 const BEFORE_FOLLOWING: u32 = 20;
-/// As many as one page may hold.
-const WHOLE_PAGE: u32 = 1000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
@@ -69,39 +62,21 @@ async fn follow(context: &Context, mut request: EventLogRequest) -> Result<Exit,
     let listen = |kind| signal(kind).map_err(|source| Failure::System { what: "signals can't be waited for", source });
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     request.limit = request.limit.or(Some(BEFORE_FOLLOWING));
-    let before = in_order(context.call::<EventLog>(&client, &request).await?);
+    let newest = EventLogRequest { limit: Some(1), ..EventLogRequest::default() };
+    let newest = context.call::<EventLog>(&client, &newest).await?.events.first().map_or(0, |event| event.id);
+    let mut before = in_order(context.call::<EventLog>(&client, &request).await?);
+    // What came between the two questions comes with the stream.
+    before.retain(|event| event.id <= newest);
     show(&context.output, &before, true)?;
-    request.after = Some(before.last().map_or(0, |event| event.id));
-    request.limit = Some(WHOLE_PAGE);
-    let mut away = false;
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok(Exit::Fine),
-            _ = terminate.recv() => return Ok(Exit::Fine),
-            () = tokio::time::sleep(POLL) => {}
-        }
-        // A full page is followed by the next one without a pause.
-        loop {
-            let id = RequestId::generate();
-            let page = match client.call_under::<EventLog>(&id, &request).await {
-                Ok(page) => page,
-                // agentd comes back, and nothing of the ledger is missed.
-                Err(CallError::Unreachable { .. } | CallError::Broken { .. } | CallError::Hangs { .. }) => {
-                    if !away {
-                        context.output.remark("agentd is away; waiting for it");
-                    }
-                    away = true;
-                    break;
-                }
-                Err(error) => return Err(Failure::of_call(error, &id, &context.how_to_start())),
-            };
-            away = false;
-            show(&context.output, &page.events, false)?;
-            request.after = page.events.last().map(|event| event.id).or(request.after);
-            if page.events.len() < WHOLE_PAGE as usize {
-                break;
-            }
-        }
+    let EventLogRequest { kind, actor, .. } = request;
+    let wanted = |event: &Event| actor.as_ref().is_none_or(|actor| *actor == event.actor);
+    let following = super::follow::follow(context, &client, kind.as_deref(), newest, |event| {
+        if wanted(event) { show(&context.output, std::slice::from_ref(event), false) } else { Ok(()) }
+    });
+    tokio::select! {
+        _ = interrupt.recv() => Ok(Exit::Fine),
+        _ = terminate.recv() => Ok(Exit::Fine),
+        ended = following => ended.map(|()| Exit::Fine),
     }
 }
 

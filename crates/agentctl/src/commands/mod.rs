@@ -9,8 +9,10 @@ mod deny;
 mod doctor;
 mod down;
 pub(crate) mod events;
+mod follow;
 mod health;
 pub(crate) mod incident;
+pub(crate) mod ledger;
 pub(crate) mod man_pages;
 pub(crate) mod mcp;
 pub(crate) mod receipts;
@@ -38,6 +40,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Health(_) => health::run(context).await,
             Command::Events(args) => events::run(context, args).await,
             Command::Receipts(args) => receipts::run(context, args).await,
+            Command::Ledger(args) => ledger::run(context, args).await,
             Command::VerifyLedger(args) => verify_ledger::run(context, args).await,
             Command::Trace(args) => trace::run(context, args).await,
             Command::Approvals(_) => approvals::run(context).await,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use osmoda_api::agentd::LedgerVerify;
-use osmoda_ipc::{Nothing, RequestId};
+use osmoda_api::agentd::{LedgerVerify, VerifyRequest};
+use osmoda_ipc::RequestId;
 
 use super::{Finding, Patient};
 
@@ -14,7 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let Ok(client) = patient.context.client("agentd") else { return Vec::new() };
     let id = RequestId::generate();
-    let answer = tokio::time::timeout(PATIENCE, client.call_under::<LedgerVerify>(&id, &Nothing {})).await;
+    let answer =
+        tokio::time::timeout(PATIENCE, client.call_under::<LedgerVerify>(&id, &VerifyRequest::default())).await;
     vec![match answer {
         Ok(Ok(verified)) if verified.ok => {
             Finding::good(CHECK, format!("{} events are as they were written", verified.events))

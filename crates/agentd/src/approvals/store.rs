@@ -196,8 +196,8 @@ impl Approvals {
         .await
     }
 
-    /// Uses an approval up for exactly this act of exactly this principal.
-    pub(crate) async fn use_up(&self, id: &str, question: &Question, principal: &Principal) -> Result<(), Fault> {
+    /// Uses an approval up for exactly this act of exactly this principal. Answers with the call that asked for it.
+    pub(crate) async fn use_up(&self, id: &str, question: &Question, principal: &Principal) -> Result<String, Fault> {
         let (id, hash, key) = (id.to_owned(), question.hash.clone(), principal.key());
         self.step(move |step, _, _| {
             let row = match load(step, &id)? {
@@ -216,7 +216,7 @@ impl Approvals {
                 ApprovalStatus::Used => return Ok(Err(ApprovalError::Used(id))),
             }
             step.execute("UPDATE approvals SET status = 'used' WHERE id = ?1", [&id])?;
-            Ok(Ok(()))
+            Ok(Ok(row.approval.request_id))
         })
         .await
     }

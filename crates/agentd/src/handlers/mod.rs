@@ -8,10 +8,12 @@ pub(crate) mod incidents;
 pub(crate) mod ledger;
 pub(crate) mod network;
 pub(crate) mod operator_files;
+pub(crate) mod requests;
 pub(crate) mod safety;
 pub(crate) mod services;
 pub(crate) mod shell;
 pub(crate) mod system;
+pub(crate) mod tlog;
 
 use osmoda_ipc::{Fault, chain};
 

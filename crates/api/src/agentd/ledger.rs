@@ -1,6 +1,6 @@
 //! The ledger: what happened, by whom, and that nobody changed it since.
 
-use osmoda_ipc::{NewEvent, Nothing, Record};
+use osmoda_ipc::{NewEvent, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -167,16 +167,26 @@ pub struct Appended {
 }
 
 endpoint! {
-    /// Check the whole chain as it is on disk.
-    LedgerVerify = Post "/ledger/verify" as "ledger_verify", Read, Nothing => Verification, {
+    /// Check the whole chain as it is on disk, and against the newest checkpoint or one that was kept elsewhere.
+    LedgerVerify = Post "/ledger/verify" as "ledger_verify", Read, VerifyRequest => Verification, {
         const DEADLINE: std::time::Duration = std::time::Duration::from_secs(600);
     }
+}
+
+/// What the ledger is held against.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyRequest {
+    /// A signed checkpoint of this ledger that was kept elsewhere; without it the newest one of agentd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 65536))]
+    pub checkpoint: Option<String>,
 }
 
 /// What a check of the chain found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verification {
-    /// Whether every event is as it was written.
+    /// Whether every event is as it was written, and the ledger begins with what the checkpoint covers.
     pub ok: bool,
     /// How many events were checked.
     pub events: u64,
@@ -185,6 +195,9 @@ pub struct Verification {
     /// The first bad event and why, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<BadEvent>,
+    /// What the ledger says to the checkpoint it was held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Compared>,
 }
 
 /// An event that is not as it was written.
@@ -194,4 +207,74 @@ pub struct BadEvent {
     pub id: i64,
     /// What is wrong with it.
     pub why: String,
+}
+
+/// A checkpoint beside the events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Compared {
+    /// Whether the ledger begins with exactly the events that the checkpoint covers.
+    pub ok: bool,
+    /// How many events it covers.
+    pub size: u64,
+    /// Its root hash in Base64.
+    pub root: String,
+    /// What is wrong: ledger_cut, ledger_forked, chain_broken or checkpoint_untrusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+endpoint! {
+    /// Prove to a third party that an event is in the ledger.
+    LedgerProve = Get "/ledger/prove/{event_id}" as "ledger_prove", Read, ProveRequest => EventProof
+}
+
+/// Which event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProveRequest {
+    /// Its id.
+    #[schemars(range(min = 1))]
+    pub event_id: i64,
+}
+
+/// A proof that needs nothing but the log's key to be checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EventProof {
+    /// The event.
+    pub event_id: i64,
+    /// The text of a proof file (c2sp.org/tlog-proof): the event's bytes, its way to the root, a signed checkpoint.
+    pub proof: String,
+    /// The key that the checkpoint is signed with. Whoever checks must have it from elsewhere.
+    pub key: String,
+}
+
+endpoint! {
+    /// The hashes that show that a larger ledger continues a smaller one.
+    LedgerConsistency = Get "/ledger/consistency" as "ledger_consistency", Read, ConsistencyRequest => Consistency
+}
+
+/// From which size to which.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsistencyRequest {
+    /// Events of the smaller tree.
+    #[schemars(range(min = 1))]
+    pub first: u64,
+    /// Events of the larger tree; at most what the newest checkpoint covers.
+    #[schemars(range(min = 1))]
+    pub second: u64,
+}
+
+/// A consistency proof (RFC 6962, section 2.1.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Consistency {
+    /// Events of the smaller tree.
+    pub first: u64,
+    /// Events of the larger tree.
+    pub second: u64,
+    /// The hashes in Base64.
+    pub hashes: Vec<String>,
 }

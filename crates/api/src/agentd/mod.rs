@@ -8,6 +8,8 @@ mod incidents;
 mod ledger;
 mod network;
 mod operator_files;
+mod raw;
+mod requests;
 mod safety;
 mod services;
 mod shell;
@@ -16,8 +18,8 @@ mod system;
 use osmoda_ipc::EndpointInfo;
 
 pub use self::{
-    approvals::*, backups::*, card::*, files::*, incidents::*, ledger::*, network::*, operator_files::*, safety::*,
-    services::*, shell::*, system::*,
+    approvals::*, backups::*, card::*, files::*, incidents::*, ledger::*, network::*, operator_files::*, raw::*,
+    requests::*, safety::*, services::*, shell::*, system::*,
 };
 
 /// What agentd serves, by subject.
@@ -35,6 +37,10 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<ReceiptList>(),
         EndpointInfo::of::<LedgerAppend>(),
         EndpointInfo::of::<LedgerVerify>(),
+        EndpointInfo::of::<LedgerProve>(),
+        EndpointInfo::of::<LedgerConsistency>(),
+        EndpointInfo::of::<RequestGet>(),
+        EndpointInfo::of::<RequestList>(),
         EndpointInfo::of::<ApprovalRequest>(),
         EndpointInfo::of::<ApprovalPending>(),
         EndpointInfo::of::<ApprovalApprove>(),

@@ -7,42 +7,66 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use http::{HeaderValue, Response, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http::{HeaderMap, Response, StatusCode, request::Parts};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use prometheus_client::metrics::histogram::Histogram;
 use serde_json::json;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error, info, warn};
 
-use super::{BadRoute, Limits, connection::Connection};
+use super::{
+    BadRoute, Limits,
+    acts::{Acts, Wishes},
+    answer::{Answer, AnswerBody},
+    connection::Connection,
+};
 use crate::{
     call::Call,
     caller::{Caller, Role},
-    endpoint::{Access, EndpointInfo, Method, Record},
+    endpoint::{Access, DEFAULT_DEADLINE, EndpointInfo, Method},
     fault::Fault,
     health::{self, Health},
     metrics::Metrics,
     openapi,
-    record::{Leave, NewEvent},
+    raw::RawRequest,
+    record::NewEvent,
     request_id::{REQUEST_ID, RequestId},
-    routes::{Inputs, Keeper, Route, Routes, caught},
+    routes::{Inputs, RawRoute, Route, Routes, caught},
 };
 
 /// The routing table as it is served.
 pub(super) struct Table {
     router: matchit::Router<Methods>,
-    keeper: Arc<Keeper>,
     metrics: Arc<Metrics>,
     limits: Limits,
     openapi: Bytes,
-    /// Acts run apart from their connections: a caller that hangs up does not cancel a half-done write.
-    pub(super) acts: TaskTracker,
+    pub(super) acts: Acts,
     strangers: Mutex<HashMap<u32, Instant>>,
 }
 
-type Methods = HashMap<&'static str, (Route, Histogram)>;
+type Methods = HashMap<&'static str, (Target, Histogram)>;
+
+/// What stands behind a path and a method.
+enum Target {
+    Endpoint(Route),
+    Raw(RawRoute),
+}
+
+impl Target {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Endpoint(route) => route.info.name,
+            Self::Raw(route) => route.info.name,
+        }
+    }
+
+    fn access(&self) -> Access {
+        match self {
+            Self::Endpoint(route) => route.info.access,
+            Self::Raw(route) => route.info.access,
+        }
+    }
+}
 
 impl Table {
     pub(super) fn build<S: Send + Sync + 'static>(
@@ -56,31 +80,30 @@ impl Table {
             .iter()
             .any(|info| info.method == Method::Get && info.path == Health::PATH_OF_EVERY_DAEMON);
         let routes = if has_health { routes } else { routes.on::<Health>(health::handler(daemon)) };
-        let page = openapi::page(daemon, &routes.endpoints());
+        let raw: Vec<_> = routes.raw.iter().map(|route| route.info).collect();
+        let page = openapi::page(daemon, &routes.endpoints(), &raw);
         let mut paths: HashMap<&'static str, Methods> = HashMap::new();
-        for route in routes.routes {
-            let info = route.info;
-            let timing = metrics.endpoint(info.name);
-            let methods = paths.entry(info.path).or_default();
-            if methods.insert(info.method.as_str(), (route, timing)).is_some() {
-                return Err(BadRoute {
-                    endpoint: info.name,
-                    why: format!("{} {} is served twice", info.method.as_str(), info.path),
-                });
+        let endpoints = routes.routes.into_iter();
+        let endpoints = endpoints.map(|route| (route.info.path, route.info.method, Target::Endpoint(route)));
+        let raw = routes.raw.into_iter().map(|route| (route.info.path, Method::Get, Target::Raw(route)));
+        for (path, method, target) in endpoints.chain(raw) {
+            let (endpoint, method) = (target.name(), method.as_str());
+            let timing = metrics.endpoint(endpoint);
+            if paths.entry(path).or_default().insert(method, (target, timing)).is_some() {
+                return Err(BadRoute { endpoint, why: format!("{method} {path} is served twice") });
             }
         }
         let mut router = matchit::Router::new();
         for (path, methods) in paths {
-            let endpoint = methods.values().next().map_or("", |(route, _)| route.info.name);
+            let endpoint = methods.values().next().map_or("", |(target, _)| target.name());
             router.insert(path, methods).map_err(|error| BadRoute { endpoint, why: error.to_string() })?;
         }
         Ok(Self {
             router,
-            keeper: Arc::new(routes.keeper),
             metrics,
             limits,
             openapi: serde_json::to_vec(&page).unwrap_or_default().into(),
-            acts: TaskTracker::new(),
+            acts: Acts::new(routes.keeper),
             strangers: Mutex::default(),
         })
     }
@@ -88,17 +111,18 @@ impl Table {
     /// Answers one request, always.
     ///
     /// Its future is made for every request: what is large in it and rarely needed lies in boxes of its own.
-    pub(super) async fn serve(&self, connection: &Connection, head: &Parts, body: Incoming) -> Response<Full<Bytes>> {
+    pub(super) async fn serve(&self, connection: &Connection, head: &Parts, body: Incoming) -> Response<AnswerBody> {
         let started = Instant::now();
         let given = head.headers.get(&REQUEST_ID).and_then(|value| RequestId::from_bytes(value.as_bytes()).ok());
         let id = given.unwrap_or_else(RequestId::generate);
-        match self.answer(connection, head, body, &id, started).await {
-            Ok((content_type, body)) => respond(StatusCode::OK, content_type, &id, body),
-            Err((endpoint, fault)) => self.respond_fault(endpoint, &fault.with_request_id(&id), &id),
-        }
+        let answer = match self.answer(connection, head, body, &id, started).await {
+            Ok(answer) => answer,
+            Err((endpoint, fault)) => self.refusal(endpoint, &fault.with_request_id(&id), &id),
+        };
+        answer.respond(&id)
     }
 
-    fn respond_fault(&self, endpoint: &'static str, fault: &Fault, id: &RequestId) -> Response<Full<Bytes>> {
+    fn refusal(&self, endpoint: &'static str, fault: &Fault, id: &RequestId) -> Answer {
         let (code, private) = (fault.code(), fault.private());
         if fault.status().is_server_error() {
             error!(endpoint, request_id = %id, code, private, "{}", fault.message());
@@ -107,7 +131,7 @@ impl Table {
         }
         self.metrics.count_fault(endpoint, code);
         let body = serde_json::to_vec(&fault.envelope()).unwrap_or_default();
-        respond(fault.status(), "application/json", id, body.into())
+        Answer::whole(fault.status(), "application/json", body.into())
     }
 
     async fn answer(
@@ -117,7 +141,7 @@ impl Table {
         body: Incoming,
         id: &RequestId,
         started: Instant,
-    ) -> Result<(&'static str, Bytes), (&'static str, Fault)> {
+    ) -> Result<Answer, (&'static str, Fault)> {
         let caller = match connection.caller(&head.headers) {
             Ok(caller) => caller,
             Err(fault) => {
@@ -131,39 +155,41 @@ impl Table {
         if head.method == http::Method::GET {
             match path {
                 "/metrics" => {
-                    return Ok((
-                        "application/openmetrics-text; version=1.0.0; charset=utf-8",
-                        self.metrics.text().into(),
-                    ));
+                    let text = self.metrics.text().into();
+                    let form = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                    return Ok(Answer::whole(StatusCode::OK, form, text));
                 }
-                "/openapi.json" => return Ok(("application/json", self.openapi.clone())),
+                "/openapi.json" => return Ok(Answer::json(self.openapi.clone())),
                 _ => {}
             }
         }
         let found = self.router.at(path).map_err(|_| ("unrouted", unknown_path(path)))?;
-        let Some((route, timing)) = found.value.get(head.method.as_str()) else {
+        let Some((target, timing)) = found.value.get(head.method.as_str()) else {
             return Err(("unrouted", wrong_method(found.value)));
         };
-        let name = route.info.name;
+        let name = target.name();
+        let path_fields = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let result = async {
-            permit(&route.info, &caller)?;
-            let body = self.read(body, &route.info).await?;
-            let path = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            let inputs = Inputs { path, query: head.uri.query().map(str::to_owned), body };
-            let hung_up = CancellationToken::new();
-            // Dropped with this future, which hyper drops when the caller hangs up.
-            let presence = hung_up.clone().drop_guard();
-            let call = Call { caller, request_id: id.clone(), hung_up, leave: Leave::default() };
-            let result = self.run(&route.info, id, (route.handler)(self.keeper.clone(), call, inputs)).await;
-            presence.disarm();
-            result
+            permit(name, target.access(), &caller)?;
+            match target {
+                Target::Endpoint(route) => {
+                    let wishes = Wishes::of(&route.info, &head.headers)?;
+                    let body = self.read(body, &route.info).await?;
+                    let inputs = Inputs { path: path_fields, query: head.uri.query().map(str::to_owned), body };
+                    let address = head.uri.path_and_query().map_or(path, |address| address.as_str());
+                    self.acts.run(route, caller, id, inputs, wishes, address).await
+                }
+                Target::Raw(route) => {
+                    Box::pin(raw(route, caller, id, path_fields, head.uri.query(), head.headers.clone())).await
+                }
+            }
         };
         let result = result.await;
         timing.observe(started.elapsed().as_secs_f64());
         match result {
-            Ok(body) => {
+            Ok(answer) => {
                 debug!(endpoint = name, request_id = %id, "answered");
-                Ok(("application/json", body))
+                Ok(answer)
             }
             Err(fault) => Err((name, fault)),
         }
@@ -195,34 +221,6 @@ impl Table {
         }
     }
 
-    async fn run(
-        &self,
-        info: &EndpointInfo,
-        id: &RequestId,
-        work: BoxFuture<'static, Result<Bytes, Fault>>,
-    ) -> Result<Bytes, Fault> {
-        let work = caught(work);
-        let late = || {
-            Fault::timeout(
-                "deadline_exceeded",
-                format!(
-                    "{} did not end within {} s; look at its outcome with agentctl trace {id}",
-                    info.name,
-                    info.deadline.as_secs()
-                ),
-            )
-        };
-        if info.record == Record::Nothing {
-            tokio::time::timeout(info.deadline, work).await.unwrap_or_else(|_| Err(late()))
-        } else {
-            match tokio::time::timeout(info.deadline, self.acts.spawn(work)).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(lost)) => Err(Fault::internal(lost)),
-                Err(_) => Err(late()),
-            }
-        }
-    }
-
     /// A stranger at the socket is an event, at most one a minute for each account.
     async fn record_stranger(&self, stranger: &Caller, id: &RequestId, head: &Parts) {
         {
@@ -234,11 +232,11 @@ impl Table {
             seen.insert(stranger.uid, Instant::now());
         }
         let payload = json!({
-            "request_id": id, "daemon": self.keeper.daemon, "uid": stranger.uid, "pid": stranger.pid,
+            "request_id": id, "daemon": self.acts.keeper.daemon, "uid": stranger.uid, "pid": stranger.pid,
             "method": head.method.as_str(), "path": head.uri.path().chars().take(256).collect::<String>(),
         });
         let event = NewEvent { kind: "access.refused".into(), actor: format!("stranger:{}", stranger.name), payload };
-        let Some(recorder) = &self.keeper.recorder else { return };
+        let Some(recorder) = &self.acts.keeper.recorder else { return };
         if let Err(fault) = recorder.append(event).await {
             warn!(%fault, "a refused stranger could not be recorded");
         }
@@ -250,8 +248,29 @@ impl Health {
     pub(crate) const PATH_OF_EVERY_DAEMON: &'static str = "/health";
 }
 
-fn permit(info: &EndpointInfo, caller: &Caller) -> Result<(), Fault> {
-    let allowed = match info.access {
+/// What does not answer with JSON. Only the answer's beginning has a deadline: a stream goes on for as long as its
+/// caller reads.
+async fn raw(
+    route: &RawRoute,
+    caller: Caller,
+    id: &RequestId,
+    path: Vec<(String, String)>,
+    query: Option<&str>,
+    headers: HeaderMap,
+) -> Result<Answer, Fault> {
+    let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+    let call = Call::new(caller, id.clone());
+    let work = caught((route.handler)(call, RawRequest { path, query, headers }));
+    match tokio::time::timeout(DEFAULT_DEADLINE, work).await {
+        Ok(result) => result.map(Answer::from),
+        Err(_) => {
+            Err(Fault::timeout("deadline_exceeded", format!("{} did not begin to answer in time", route.info.name)))
+        }
+    }
+}
+
+fn permit(name: &str, access: Access, caller: &Caller) -> Result<(), Fault> {
+    let allowed = match access {
         Access::Any => true,
         Access::Daemon => matches!(caller.role, Role::Operator | Role::Daemon),
         Access::Operator => caller.role == Role::Operator,
@@ -259,8 +278,8 @@ fn permit(info: &EndpointInfo, caller: &Caller) -> Result<(), Fault> {
     if allowed {
         return Ok(());
     }
-    let who = if info.access == Access::Operator { "operators" } else { "osmoda's own daemons" };
-    Err(Fault::forbidden("forbidden", format!("{} is for {who}, and you act as {}", info.name, caller.role.as_str())))
+    let who = if access == Access::Operator { "operators" } else { "osmoda's own daemons" };
+    Err(Fault::forbidden("forbidden", format!("{name} is for {who}, and you act as {}", caller.role.as_str())))
 }
 
 fn unknown_path(path: &str) -> Fault {
@@ -273,12 +292,4 @@ fn wrong_method(methods: &Methods) -> Fault {
     allowed.sort_unstable();
     Fault::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("use {}", allowed.join(" or ")))
         .with_detail(json!({ "allow": allowed }))
-}
-
-fn respond(status: StatusCode, content_type: &'static str, id: &RequestId, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.headers_mut().insert(REQUEST_ID.clone(), id.into());
-    response
 }

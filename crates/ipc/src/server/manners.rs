@@ -9,11 +9,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::HttpService};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -22,7 +21,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::answer::AnswerBody;
 use crate::{fault::Fault, request_id::RequestId};
+
+/// How long a caller may leave its answer unread before the connection is cut.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says whether bytes have come that no answer has been given to.
 #[derive(Debug, Default)]
@@ -53,12 +56,14 @@ pub(super) struct Mannered {
     /// What goes out in place of hyper's own answer, and how much of it has gone.
     instead: Option<(Vec<u8>, usize)>,
     has_replaced: bool,
+    /// Runs while the caller takes nothing.
+    stalled: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Mannered {
     pub(super) fn new(stream: UnixStream) -> (Self, Arc<Watch>) {
         let watch = Arc::new(Watch::default());
-        (Self { stream, watch: watch.clone(), instead: None, has_replaced: false }, watch)
+        (Self { stream, watch: watch.clone(), instead: None, has_replaced: false, stalled: None }, watch)
     }
 
     /// What must still be said where hyper gave up on a head without a word.
@@ -93,6 +98,17 @@ impl Mannered {
             "400" | "505" => Some(not_http()),
             _ => None,
         }
+    }
+
+    /// A write that waits too long for its reader ends the connection: streams have no deadline of their own.
+    fn in_time(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if write.is_ready() {
+            self.stalled = None;
+            return write;
+        }
+        let sleep = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_PATIENCE)));
+        ready!(sleep.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn replace_by(&mut self, fault: &Fault) {
@@ -145,7 +161,7 @@ pub(super) async fn serve<S>(
     stop: CancellationToken,
 ) -> hyper::Result<()>
 where
-    S: HttpService<Incoming, ResBody = Full<Bytes>> + Unpin,
+    S: HttpService<Incoming, ResBody = AnswerBody> + Unpin,
     S::Future: Unpin,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -187,7 +203,10 @@ impl AsyncWrite for Mannered {
                 self.replace_by(&fault);
                 Poll::Ready(Ok(bytes.len()))
             }
-            None => Pin::new(&mut self.stream).poll_write(cx, bytes),
+            None => {
+                let write = Pin::new(&mut self.stream).poll_write(cx, bytes);
+                self.in_time(cx, write)
+            }
         }
     }
 
@@ -202,7 +221,10 @@ impl AsyncWrite for Mannered {
                 self.replace_by(&fault);
                 Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
             }
-            None => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),
+            None => {
+                let write = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+                self.in_time(cx, write)
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! The server: one Unix socket, bounded in everything that a caller controls.
 
+mod acts;
+mod answer;
 mod connection;
 mod dispatch;
 mod manners;
@@ -114,7 +116,7 @@ impl Server {
             });
         }
         drop(listener);
-        let acts: &TaskTracker = &server.table.acts;
+        let acts: &TaskTracker = &server.table.acts.running;
         acts.close();
         let drained = tokio::time::timeout(server.limits.drain, async {
             while connections.join_next().await.is_some() {}

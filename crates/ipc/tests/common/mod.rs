@@ -122,7 +122,7 @@ impl Gate for Words {
             if forbidden {
                 return Err(Fault::forbidden("approval_required", "ask"));
             }
-            Ok(Leave { approval_id: Some("apr_test".into()) })
+            Ok(Leave { approval_id: Some("apr_test".into()), ..Leave::default() })
         })
     }
 }

@@ -10,9 +10,8 @@ use osmoda_api::{
     agentd::ApprovalStatus,
     keyd::{BuildTxRequest, Chain, ChainParams, TxType, WalletBuildTx, WalletSign, WalletSignRequest},
 };
-use osmoda_ipc::{Act, Call, Caller, Endpoint, EndpointInfo, Fault, Gate, Leave, NewEvent, Recorder, RequestId};
+use osmoda_ipc::{Act, Call, Caller, Endpoint, EndpointInfo, Fault, Gate, NewEvent, Recorder, RequestId};
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::{ethereum::parse_address, gate::KeydGate, handlers::signing, keyd::Keyd};
 
@@ -73,12 +72,7 @@ impl Clef {
         Fut: Future<Output = Result<E::Response, Fault>>,
     {
         let info = EndpointInfo::of::<E>();
-        let mut call = Call {
-            caller: caller.clone(),
-            request_id: RequestId::generate(),
-            hung_up: CancellationToken::new(),
-            leave: Leave::default(),
-        };
+        let mut call = Call::new(caller.clone(), RequestId::generate());
         let mut json = serde_json::to_value(&request).map_err(Fault::internal)?;
         call.leave = match self.gate.pass(&call, Act { endpoint: &info, request: &json }).await {
             Ok(leave) => leave,

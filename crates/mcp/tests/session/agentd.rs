@@ -99,7 +99,7 @@ impl Machine {
                 .with_detail(json!({ "approval_id": id })));
         }
         approval.status = ApprovalStatus::Used;
-        Ok(Leave { approval_id: Some(id.to_owned()) })
+        Ok(Leave { approval_id: Some(id.to_owned()), ..Leave::default() })
     }
 
     fn decide(&self, decision: &ApprovalDecision, status: ApprovalStatus) -> Result<Approval, Fault> {
