@@ -21,8 +21,8 @@ pub struct DaemonContract {
 pub fn daemons() -> Vec<DaemonContract> {
     vec![
         DaemonContract { name: "agentd", endpoints: agentd::endpoints() },
-        DaemonContract { name: "egress", endpoints: egress::endpoints() },
         DaemonContract { name: "keyd", endpoints: keyd::endpoints() },
+        DaemonContract { name: "egress", endpoints: egress::endpoints() },
     ]
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the suite promises of its speed, each promise against a peer on the same machine in the same
 //! run. Ours and the peer take turns in short rounds, so that what else the machine does meets both.
 
+mod egress;
 mod hop;
 mod ledger;
 mod mcp;
@@ -16,13 +17,14 @@ use crate::Failure;
 /// A promise's name, and what measures it.
 type Bench = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     ("hop", hop::run),
     ("append", ledger::append::run),
     ("verify", ledger::verify::run),
     ("mcp", mcp::run),
     ("status", status::run),
     ("tools", tools::run),
+    ("egress", egress::run),
 ];
 
 /// Measures these promises, or all of them, and prints a row for each. The complaints are those that do not hold.
