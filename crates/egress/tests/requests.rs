@@ -31,7 +31,7 @@ async fn a_request_is_written_anew_for_its_host_and_the_next_one_is_judged_by_it
         assert_eq!(&body, b"fine");
         let heard = String::from_utf8(std::mem::take(&mut heard.lock().unwrap())).unwrap();
         assert!(heard.starts_with("GET /x?y=z HTTP/1.1\r\n"), "{heard}");
-        assert_eq!(heard.to_lowercase().matches("host:").count(), 1, "{heard}");
+        assert_eq!(heard.to_lowercase().matches("\nhost:").count(), 1, "{heard}");
         assert!(!heard.contains(&token) && !heard.to_lowercase().contains("proxy-"), "{heard}");
     }
     stream.write_all(b"GET http://elsewhere.example/ HTTP/1.1\r\n\r\n").await.unwrap();
@@ -55,16 +55,6 @@ async fn nothing_is_smuggled_past_the_one_request_that_was_judged() {
         (format!("GET http://evil.example@{to}/ HTTP/1.1\r\n{auth}\r\n"), "bad_host"),
         (format!("GET https://{to}/ HTTP/1.1\r\n{auth}\r\n"), "bad_request"),
         (format!("GET / HTTP/1.1\r\nHost: {to}\r\n{auth}\r\n"), "bad_request"),
-        (
-            format!(
-                "POST http://{to}/ HTTP/1.1\r\n{auth}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil"
-            ),
-            "bad_request",
-        ),
-        (
-            format!("POST http://{to}/ HTTP/1.1\r\n{auth}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
-            "bad_request",
-        ),
         (format!("POST http://{to}/ HTTP/1.1\r\n{auth}{auth}\r\n"), "bad_request"),
     ] {
         let mut stream = suite.dial().await;
@@ -73,6 +63,10 @@ async fn nothing_is_smuggled_past_the_one_request_that_was_judged() {
     }
     // What HTTP itself has no reading for gets no answer of the host's either.
     for request in [
+        format!(
+            "POST http://{to}/ HTTP/1.1\r\n{auth}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil"
+        ),
+        format!("POST http://{to}/ HTTP/1.1\r\n{auth}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
         format!("POST http://{to}/ HTTP/1.1\r\n{auth}Content-Length: 4\r\nContent-Length: 5\r\n\r\nfive!"),
         format!("POST http://{to}/ HTTP/1.1\r\n{auth}Content-Length: +4\r\n\r\nfive!"),
         format!("GET http://{to}/ HTTP/1.1\r\n{auth}X : y\r\n\r\n"),

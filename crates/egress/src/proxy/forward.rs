@@ -168,9 +168,6 @@ async fn forward(
 /// A request for the host itself: its path, its own Host, and nothing of the connection it came over.
 fn outgoing<B>(mut request: Request<B>, host: &str, port: u16) -> Result<Request<B>, Refusal> {
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    // OPTIONS with an address without a path asks about the whole server (RFC 9112, 3.2.4).
-    let whole = request.method() == Method::OPTIONS && path == "/" && !request.uri().to_string().ends_with('/');
-    let path = if whole { PathAndQuery::from_static("*") } else { path };
     *request.uri_mut() = Uri::from(path);
     *request.version_mut() = Version::HTTP_11;
     let host = if port == 80 { host.to_owned() } else { format!("{host}:{port}") };
@@ -287,7 +284,7 @@ mod tests {
         let names: Vec<_> =
             out.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         assert_eq!(names, [("host", "a.org"), ("accept", "*/*")]);
-        let out = outgoing(request("OPTIONS", "http://a.org:81", &[]), "a.org", 81).unwrap();
-        assert_eq!((out.uri().to_string().as_str(), out.headers()[header::HOST].to_str().unwrap()), ("*", "a.org:81"));
+        let out = outgoing(request("GET", "http://a.org:81", &[]), "a.org", 81).unwrap();
+        assert_eq!((out.uri().to_string().as_str(), out.headers()[header::HOST].to_str().unwrap()), ("/", "a.org:81"));
     }
 }

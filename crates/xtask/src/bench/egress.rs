@@ -3,8 +3,10 @@
 
 use std::{
     env,
+    fs::Permissions,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -166,14 +168,20 @@ fn egress(hosts: &[SocketAddr]) -> Result<(Suite, Proxy), Failure> {
 
 fn squid() -> Result<(Peer, Proxy), Failure> {
     let (address, program) = (free()?, peer("BENCH_SQUID")?);
-    let share = program.with_file_name("usr/share/squid");
+    // It gives root up before it reads these, and can't enter the cache's folder then.
+    let share = tempfile::Builder::new().prefix("osmoda.").permissions(Permissions::from_mode(0o755)).tempdir();
+    let share = share.map_err(Failure::bench)?;
+    let copied = Command::new("cp").arg("-r").arg(program.with_file_name("usr/share/squid")).arg(share.path()).status();
+    if !copied.is_ok_and(|status| status.success()) {
+        return Err(Failure::bench("squid's own files could not be copied"));
+    }
     let settings = format!(
         "http_port {address}\nhttp_access allow all\ncache deny all\naccess_log none\ncache_store_log none\n\
-         cache_log /dev/null\npid_filename none\nmime_table {0}/mime.conf\nerror_directory {0}/errors/templates\n\
-         icon_directory {0}/icons\ncoredump_dir none\npinger_enable off\nshutdown_lifetime 0 seconds\nmax_filedescriptors 4096\n",
-        share.display()
+         cache_log /dev/null\npid_filename none\nmime_table {0}/squid/mime.conf\nerror_directory {0}/squid/errors/templates\n\
+         icon_directory {0}/squid/icons\ncoredump_dir none\npinger_enable off\nshutdown_lifetime 0 seconds\nmax_filedescriptors 4096\n",
+        share.path().display()
     );
-    started(address, &settings, |file| vec!["-N".into(), "-f".into(), file.into()], &program)
+    started(address, &settings, share, |file| vec!["-N".into(), "-f".into(), file.into()], &program)
 }
 
 fn tinyproxy() -> Result<(Peer, Proxy), Failure> {
@@ -182,7 +190,8 @@ fn tinyproxy() -> Result<(Peer, Proxy), Failure> {
         "Port {}\nListen 127.0.0.1\nTimeout 600\nMaxClients 1000\nLogLevel Critical\nLogFile \"/dev/null\"\n",
         address.port()
     );
-    started(address, &settings, |file| vec!["-d".into(), "-c".into(), file.into()], &program)
+    let folder = tempfile::tempdir().map_err(Failure::bench)?;
+    started(address, &settings, folder, |file| vec!["-d".into(), "-c".into(), file.into()], &program)
 }
 
 fn peer(variable: &str) -> Result<PathBuf, Failure> {
@@ -193,10 +202,10 @@ fn peer(variable: &str) -> Result<PathBuf, Failure> {
 fn started(
     address: SocketAddr,
     settings: &str,
+    folder: TempDir,
     arguments: impl FnOnce(&Path) -> Vec<std::ffi::OsString>,
     program: &Path,
 ) -> Result<(Peer, Proxy), Failure> {
-    let folder = tempfile::tempdir().map_err(Failure::bench)?;
     let file = folder.path().join("settings");
     std::fs::write(&file, settings).map_err(Failure::bench)?;
     let mut command = Command::new(program);
