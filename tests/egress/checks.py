@@ -99,7 +99,9 @@ proxy = f"http://x:{token}@127.0.0.1:19999"
 
 
 def run(*command, folder=None, environment=None):
-    clean = {key: value for key, value in os.environ.items() if "proxy" not in key.lower() and not key.startswith("PIP_")}
+    # What this machine says of proxies and authorities is not this world's.
+    ours = ("PIP_", "REQUESTS_", "CURL_", "SSL_", "NODE_", "NPM_CONFIG_", "npm_config_")
+    clean = {key: value for key, value in os.environ.items() if "proxy" not in key.lower() and not key.startswith(ours)}
     return subprocess.run(
         command, capture_output=True, text=True, timeout=120, cwd=folder, stdin=subprocess.DEVNULL,
         env={**clean, **(environment or {})}, check=False,

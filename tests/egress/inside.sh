@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
 HERE=$OSMODA_ROOT/tests/egress
 TMP=$OSMODA_TEST_FOLDER
-ulimit -n "$(ulimit -Hn)"
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 # The world has public addresses, a server of names, and what stands behind them; the machine has one wire to it.
 unshare --net sleep 900 &
