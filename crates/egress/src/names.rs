@@ -23,10 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Addresses of one name that are looked at.
 pub(crate) const MOST_ADDRESSES: usize = 64;
 
+/// Where a name leads, and since when that is known.
+type Found = (Instant, Arc<[IpAddr]>);
+
 /// What names were found to lead to.
 #[derive(Debug)]
 pub(crate) struct Names {
-    kept: Mutex<HashMap<Box<str>, (Instant, Arc<[IpAddr]>)>>,
+    kept: Mutex<HashMap<Box<str>, Found>>,
     turns: Semaphore,
 }
 

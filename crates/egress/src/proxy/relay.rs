@@ -131,9 +131,9 @@ impl Tunnel<'_> {
 
     fn count(&self, up: bool, bytes: usize) {
         if up {
-            self.ticket.sent(bytes)
+            self.ticket.sent(bytes);
         } else {
-            self.ticket.received(bytes)
+            self.ticket.received(bytes);
         }
         if !self.is_free {
             self.meter.moved(bytes);
@@ -168,8 +168,8 @@ impl Way {
             } else if let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.filled > 0) {
                 ready!(to.poll_writable(cx)).map_err(|_| End::Broken)?;
                 would_block(to.try_io(Interest::WRITABLE, || pipe.drain(to)))?;
-                if pipe.filled == 0 {
-                    self.pipe.take().map(Pipe::give_back);
+                if let Some(empty) = self.pipe.take_if(|pipe| pipe.filled == 0) {
+                    empty.give_back();
                 }
             } else if self.ended {
                 // A client that ends before it said what it wants has wanted nothing.
@@ -257,9 +257,9 @@ impl Way {
                 // At once, while it is there; what is left waits for the other end.
                 would_block(to.try_io(Interest::WRITABLE, || pipe.drain(to)))?;
                 if pipe.filled > 0 {
-                    self.pipe = Some(pipe)
+                    self.pipe = Some(pipe);
                 } else {
-                    pipe.give_back()
+                    pipe.give_back();
                 }
                 tunnel.count(up, count);
             }

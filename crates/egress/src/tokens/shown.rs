@@ -50,10 +50,10 @@ impl ShownTokens {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let known = self.genuine.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
         if let Some(claims) = known {
-            verifier.stands(&claims, now).map_err(refused)?;
+            verifier.stands(&claims, now).map_err(|why| refused(&why))?;
             return Ok(claims);
         }
-        let claims = Arc::new(verifier.verify(text, now).map_err(refused)?);
+        let claims = Arc::new(verifier.verify(text, now).map_err(|why| refused(&why))?);
         let mut genuine = self.genuine.lock().unwrap_or_else(PoisonError::into_inner);
         if genuine.len() >= MOST {
             genuine.clear();
@@ -81,8 +81,8 @@ impl ShownTokens {
     }
 }
 
-fn refused(why: Refused) -> Refusal {
-    Refusal::Token { code: code(&why), why: why.to_string() }
+fn refused(why: &Refused) -> Refusal {
+    Refusal::Token { code: code(why), why: why.to_string() }
 }
 
 fn code(why: &Refused) -> &'static str {

@@ -95,9 +95,9 @@ impl Flow {
         }
         let ticket = self.ticket();
         if up {
-            ticket.sent(bytes)
+            ticket.sent(bytes);
         } else {
-            ticket.received(bytes)
+            ticket.received(bytes);
         }
         Ok(())
     }
