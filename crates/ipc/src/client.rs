@@ -13,6 +13,7 @@ use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
+use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 use crate::{
     assemble::disassemble,
@@ -20,6 +21,7 @@ use crate::{
     endpoint::{Endpoint, EndpointInfo, Method},
     fault::{Envelope, Fault},
     request_id::{REQUEST_ID, RequestId},
+    websocket::WebSocket,
 };
 
 /// The largest answer that a client takes: 64 MiB.
@@ -204,6 +206,41 @@ impl Client {
         begun.unwrap_or_else(|_| Err(CallError::Hangs { daemon: self.daemon(), after: deadline }))
     }
 
+    /// Opens a WebSocket; a fault where the daemon refuses.
+    pub async fn websocket(&self, target: &str) -> Result<WebSocket, CallError> {
+        let key = generate_key();
+        let headers = [
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", key.as_str()),
+        ];
+        let request = self.request(Method::Get, target.to_owned(), Vec::new(), &RequestId::generate(), &headers)?;
+        let deadline = Duration::from_secs(30) + GRACE;
+        let open = async {
+            let broken = |error: hyper::Error| self.broken(crate::fault::chain(&error));
+            let handshake = hyper::client::conn::http1::handshake(TokioIo::new(self.dial().await?)).await;
+            let (mut connection, driver) = handshake.map_err(broken)?;
+            tokio::spawn(driver.with_upgrades());
+            let response = connection.send_request(request).await.map_err(broken)?;
+            let status = response.status();
+            if status != StatusCode::SWITCHING_PROTOCOLS {
+                let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+                return Err(self.fault(status, &body.map_err(|error| self.broken(error.to_string()))?.to_bytes()));
+            }
+            let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+            if accepted != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
+                return Err(self.broken("the WebSocket's key was not accepted"));
+            }
+            let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
+            let parts = upgraded.downcast::<TokioIo<UnixStream>>();
+            let parts = parts.map_err(|_| self.broken("the WebSocket's connection is another one"))?;
+            Ok(WebSocket::client(parts.io.into_inner(), parts.read_buf).await)
+        };
+        let opened = tokio::time::timeout(deadline, open).await;
+        opened.unwrap_or_else(|_| Err(CallError::Hangs { daemon: self.daemon(), after: deadline }))
+    }
+
     fn request(
         &self,
         method: Method,
@@ -283,15 +320,18 @@ impl Client {
         Ok((response, connection))
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, CallError> {
-        let stream = match tokio::time::timeout(CONNECT, UnixStream::connect(&self.socket)).await {
-            Ok(Ok(stream)) => stream,
+    async fn dial(&self) -> Result<UnixStream, CallError> {
+        match tokio::time::timeout(CONNECT, UnixStream::connect(&self.socket)).await {
+            Ok(Ok(stream)) => Ok(stream),
             Ok(Err(source)) => {
-                return Err(CallError::Unreachable { daemon: self.daemon(), socket: self.socket.clone(), source });
+                Err(CallError::Unreachable { daemon: self.daemon(), socket: self.socket.clone(), source })
             }
-            Err(_) => return Err(CallError::Hangs { daemon: self.daemon(), after: CONNECT }),
-        };
-        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+            Err(_) => Err(CallError::Hangs { daemon: self.daemon(), after: CONNECT }),
+        }
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, CallError> {
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(self.dial().await?)).await;
         let (connection, driver) = handshake.map_err(|error| self.broken(error.to_string()))?;
         tokio::spawn(driver);
         Ok(connection)

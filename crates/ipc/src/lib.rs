@@ -18,6 +18,7 @@ mod request_id;
 mod routes;
 mod server;
 mod visible;
+mod websocket;
 
 pub use call::Call;
 pub use caller::{
@@ -40,3 +41,4 @@ pub use request_id::{BadRequestId, REQUEST_ID_HEADER, RequestId};
 pub use routes::{AsyncHandler, Routes};
 pub use server::{BadRoute, Limits, Server};
 pub use visible::visible;
+pub use websocket::{Close, LARGEST_MESSAGE, Message, Session, SocketError, WebSocket, WebSocketInfo};

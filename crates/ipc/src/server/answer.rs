@@ -51,6 +51,16 @@ impl Answer {
             .with("preference-applied", "respond-async")
     }
 
+    /// 101: the connection is a WebSocket from here on.
+    pub(super) fn websocket(accept: &str) -> Self {
+        let headers = vec![
+            (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+        ];
+        let answer = Self { status: StatusCode::SWITCHING_PROTOCOLS, headers, body: Either::Left(Full::default()) };
+        answer.with("sec-websocket-accept", accept)
+    }
+
     /// With one more header; a value that can't stand in one is left out.
     pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {

@@ -6,6 +6,7 @@ mod connection;
 mod dispatch;
 mod manners;
 mod patience;
+mod upgrade;
 
 use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
@@ -135,9 +136,9 @@ impl Server {
         let caller = self.accounts.identify(&peer);
         let connection = Arc::new(connection::Connection::new(caller, &peer));
         let (stream, watch) = manners::Mannered::new(stream);
-        let table = self.table.clone();
+        let (table, serving) = (self.table.clone(), connection.clone());
         let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
-            let (table, connection, watch) = (table.clone(), connection.clone(), watch.clone());
+            let (table, connection, watch) = (table.clone(), serving.clone(), watch.clone());
             let (head, body) = request.into_parts();
             Box::pin(async move {
                 watch.request_begins();
@@ -150,8 +151,14 @@ impl Server {
         http.timer(patience::Patience::new(self.limits.head_timeout))
             .header_read_timeout(self.limits.head_timeout)
             .max_buf_size(self.limits.head_bytes);
-        if let Err(error) = manners::serve(http.serve_connection(TokioIo::new(stream), service), stop).await {
+        let served = http.serve_connection(TokioIo::new(stream), service);
+        let (result, mut stream, read) = manners::serve(served, stop).await;
+        if let Err(error) = &result {
             debug!(%error, "a connection ended early");
+        }
+        match connection.take_upgrade() {
+            Some(upgrade) if result.is_ok() => Box::pin(upgrade.run(stream, read)).await,
+            _ => drop(stream.shutdown().await),
         }
     }
 }
