@@ -131,9 +131,10 @@ impl<S: Send + Sync + 'static> Routes<S> {
                 Box::pin(async move {
                     let request = typed::<E::Request>(&info, &fields, &inputs)?;
                     let response = match E::RECORD {
+                        // Its panics are caught where the route is called.
                         Record::Nothing => {
                             call.track.began.cancel();
-                            caught(handler.handle(state, call, request)).await?
+                            handler.handle(state, call, request).await?
                         }
                         Record::Outcome | Record::IntentAndOutcome => {
                             recorded::<S, E>(&keeper, &info, handler.as_ref(), state, call, request).await?

@@ -133,15 +133,16 @@ impl Server {
             Err(error) => return debug!(%error, "the kernel did not say who is calling"),
         };
         let caller = self.accounts.identify(&peer);
-        let connection = Arc::new(connection::Connection::new(caller, &peer));
+        let connection = connection::Connection::new(caller, &peer);
         let (stream, watch) = manners::Mannered::new(stream);
-        let table = self.table.clone();
+        let shared = Arc::new((self.table.clone(), connection, watch));
         let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
-            let (table, connection, watch) = (table.clone(), connection.clone(), watch.clone());
+            let shared = shared.clone();
             let (head, body) = request.into_parts();
             Box::pin(async move {
+                let (table, connection, watch) = shared.as_ref();
                 watch.request_begins();
-                let response = table.serve(&connection, &head, body).await;
+                let response = table.serve(connection, &head, body).await;
                 watch.answer_begins();
                 Ok::<_, std::convert::Infallible>(response)
             })

@@ -53,7 +53,8 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     }])
 }
 
-fn listen(runtime: &Runtime, path: &Path) -> Result<UnixListener, Failure> {
+/// Listens in this runtime.
+pub(super) fn listen(runtime: &Runtime, path: &Path) -> Result<UnixListener, Failure> {
     let _inside = runtime.enter();
     UnixListener::bind(path).map_err(Failure::bench)
 }
