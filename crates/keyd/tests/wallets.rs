@@ -75,6 +75,19 @@ async fn an_agent_makes_a_wallet_with_leave_and_spends_within_the_rules() {
     suite.approve(&id).await;
     large.approval_id = Some(id);
     agent.call::<WalletSend>(&large).await.unwrap();
+    // Whoever follows the first call learns that this one took its place.
+    let first = asked.request_id().unwrap().as_str();
+    let intent = suite.events("wallet_send.intent").await.pop().unwrap();
+    assert_eq!(intent.payload["supersedes"], first);
+    let receipt = suite.agentd().get(&format!("/requests/{first}")).await.unwrap();
+    assert!(String::from_utf8_lossy(&receipt).contains(r#""status":"superseded""#), "{receipt:?}");
+    let mut stream = suite.agentd().stream("/events/stream?type=request.superseded&cursor=0", &[]).await.unwrap();
+    let mut heard = String::new();
+    while !heard.contains(first) {
+        let bytes = tokio::time::timeout(std::time::Duration::from_secs(20), stream.next()).await.unwrap();
+        heard.push_str(&String::from_utf8_lossy(&bytes.unwrap().unwrap()));
+    }
+    assert!(heard.contains("event: request.superseded"), "{heard}");
     assert_eq!(fault::<WalletSend>(&agent, &large).await.code(), "approval_used");
     let receipts = suite.receipts().await.receipts;
     let short: Vec<_> = receipts.iter().map(|r| (r.decision.as_str(), r.rule.as_str(), r.amount.as_str())).collect();

@@ -235,6 +235,7 @@ fn buckets(act: &Meaning) -> (String, String) {
 }
 
 fn connect(path: &Path, synchronous: &str) -> rusqlite::Result<Connection> {
+    osmoda_ipc::daemon::keep_private(path);
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -18,7 +18,6 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    hop::Hello,
     row::{Goal, Row},
     sample::{OneCore, Rounds, alternate, cpu_of, each, own_cpu},
     suite::{Suite, agentctl, program},
@@ -51,7 +50,7 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let events = runtime.block_on(client.call::<EventLog>(&request)).map_err(Failure::bench)?;
     let answer = serde_json::to_string(&events).map_err(Failure::bench)?;
     let memory = Memory::serve(events)?;
-    let mut hop = Hello::new(answer.len())?;
+    let hop = Client::new(Dirs::under(memory.folder.path()).socket("agentd"));
 
     let mut thin = Session::start(agentctl(memory.folder.path())?.arg("mcp"))?;
     let mut ours = Session::start(suite.agentctl().arg("mcp"))?;
@@ -72,7 +71,7 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let [thin, bare, hop, ours, direct, other]: [Rounds; 6] = alternate(ROUNDS, |contender| match contender {
         0 => thin.round(Some(std::process::id())),
         1 => bare.round(None),
-        2 => each(CALLS, own_cpu, || hop.call()),
+        2 => each(CALLS, own_cpu, || runtime.block_on(hop.call::<EventLog>(&request)).map(drop).map_err(Failure::bench)),
         3 => ours.round(Some(agentd)),
         4 => {
             let pids = [std::process::id(), agentd];
@@ -92,10 +91,10 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
         ratio,
         goal,
     };
-    let (hello, same) = (bare.and(&hop), bare.and(&direct));
+    let (hopped, same) = (bare.and(&hop), bare.and(&direct));
     let (from_memory, real) = (("agentctl mcp, answer at hand", &thin), ("agentctl mcp, event_log", &ours));
     Ok(vec![
-        row("mcp", from_memory, "bare rmcp + bare hop", &hello, thin.ratio_to(&hello), Goal::AtMost(1.3)),
+        row("mcp", from_memory, "bare rmcp + one socket hop", &hopped, thin.ratio_to(&hopped), Goal::AtMost(1.3)),
         row("mcp-agentd", real, "bare rmcp + the same call", &same, ours.ratio_to(&same), Goal::AtMost(1.3)),
         row("mcp-typescript", real, "TypeScript SDK 1.32", &other, other.ratio_to(&ours), Goal::AtLeast(3.0)),
     ])

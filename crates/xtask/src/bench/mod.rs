@@ -1,12 +1,15 @@
 //! `cargo xtask bench`: what the suite promises of its speed, each promise against a peer on the same machine in the same
 //! run. Ours and the peer take turns in short rounds, so that what else the machine does meets both.
 
+mod backup;
+mod booted;
 mod hop;
 mod ledger;
 mod mcp;
 mod row;
 mod sample;
 mod status;
+mod stream;
 mod suite;
 mod tools;
 
@@ -16,10 +19,14 @@ use crate::Failure;
 /// A promise's name, and what measures it.
 type Bench = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 10] = [
     ("hop", hop::run),
     ("append", ledger::append::run),
     ("verify", ledger::verify::run),
+    ("journal", ledger::journal::run),
+    ("proof", ledger::proof::run),
+    ("stream", stream::run),
+    ("backup", backup::run),
     ("mcp", mcp::run),
     ("status", status::run),
     ("tools", tools::run),
@@ -31,6 +38,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<Vec<String>, Failure> {
     let names: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--json").collect();
     if names == [status::BOOTED] {
         return status::run_booted().map(|()| Vec::new());
+    }
+    if names == [ledger::journal::BOOTED] {
+        return ledger::journal::run_booted().map(|()| Vec::new());
     }
     if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, _)| known == *name)) {
         let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
