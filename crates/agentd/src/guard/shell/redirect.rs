@@ -174,6 +174,11 @@ impl Judge<'_> {
         self.touches(value, state, |paths, pattern| paths.write(&pattern.clone().and_below()));
     }
 
+    /// Asks where changing what is at the argument and below it needs leave.
+    pub(super) fn alters_below(&mut self, value: &Value, state: &State) {
+        self.touches(value, state, |paths, pattern| paths.alter(&pattern.clone().and_below()));
+    }
+
     /// Asks where removing the argument with all that is in it, or changing all of it, needs leave.
     pub(super) fn removes(&mut self, value: &Value, state: &State) {
         self.touches(value, state, super::super::paths::GuardedPaths::remove);
