@@ -168,7 +168,8 @@ impl GuardedPaths {
 
     /// Why changing it needs leave. `brings` where something may come to be there that was not.
     fn changed(&self, pattern: &Pattern, brings: bool) -> Option<Reason> {
-        if is_device(pattern, DEVICES) {
+        // Anybody may write to them, but not remove or replace them.
+        if brings && is_device(pattern, DEVICES) {
             return None;
         }
         if pattern.names.iter().any(falls_apart) {

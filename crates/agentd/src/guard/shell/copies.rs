@@ -68,9 +68,9 @@ fn inside(folder: &Value, source: &Value) -> Value {
     path
 }
 
-const COPY: &str = "m:r,R,recursive m:a,archive -:d m:t,target-directory= m:T,no-target-directory m:S,suffix= -:b -:backup=? -:preserve=? -:p -:reflink=? -:sparse= \
+const COPY: &str = "m:r,R,recursive m:a,archive m:d m:t,target-directory= m:T,no-target-directory m:S,suffix= -:b -:backup=? -:preserve=? -:p -:reflink=? -:sparse= \
     -:no-preserve= -:f,force -:i,interactive -:n,no-clobber -:u -:update=? -:v,verbose -:l,link m:s,symbolic-link -:Z -:context=? -:strip-trailing-slashes \
-    m:parents -:H -:L,dereference -:P,no-dereference -:x,one-file-system -:attributes-only -:copy-contents -:remove-destination -:debug m:keep-directory-symlink \
+    m:parents -:H -:L,dereference m:P,no-dereference -:x,one-file-system -:attributes-only -:copy-contents -:remove-destination -:debug m:keep-directory-symlink \
     -:no-copy m:exchange";
 const INSTALL: &str = "m:d,directory m:t,target-directory= m:T,no-target-directory m:m,mode= -:o,owner= -:g,group= m:S,suffix= -:b -:backup=? a:strip-program= a:s,strip -:p \
     -:preserve-timestamps -:D -:C,compare -:c -:v,verbose -:Z -:context=? -:debug";
@@ -127,6 +127,9 @@ fn copy(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
             (false, true) => judge.reads_below(source, state),
             (false, false) => judge.reads(source, state),
         }
+        if deep || parsed.has("d") || parsed.has("P") {
+            judge.carries_links(source, state);
+        }
         if !installs && parsed.has("s") {
             links_to(judge, source, &target, state);
         }
@@ -143,6 +146,10 @@ fn copy(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
             (true, _) => judge.removes(&destination, state),
             (false, true) => judge.writes_below(&destination, state),
             (false, false) => judge.writes(&destination, state),
+        }
+        // They put another file in the place of the old one, whatever that was.
+        if moves || installs {
+            judge.alters(&destination, state);
         }
         keeps_old(judge, &parsed, &destination, state);
     }
@@ -163,10 +170,13 @@ fn links_to(judge: &mut Judge<'_>, source: &Value, target: &Value, state: &State
         path.extend(source);
         path
     };
+    // What it is made from is seen from its folder, not from what an earlier link of its name leads to.
+    judge.replaces_link(target, state);
     for place in [source, &from_link] {
         judge.reads_below(place, state);
         judge.writes_below(place, state);
     }
+    judge.makes_link(target, state);
 }
 
 fn ln(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
@@ -238,6 +248,7 @@ fn rsync(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     let whole = parsed.has("R") || parsed.has("files-from");
     for source in sources {
         judge.reads_below(source, state);
+        judge.carries_links(source, state);
         let merged = whole || source.ends_with('/') || source.many;
         let place = if merged { target.clone() } else { inside(target, source) };
         judge.writes_below(&place, state);

@@ -3,6 +3,7 @@
 use super::{
     call::Call,
     options::{self, Parsed, Style},
+    output,
     state::Flow,
     value::Value,
     walk::Judge,
@@ -12,6 +13,12 @@ type Own = fn(&mut Judge<'_>, Call<'_>) -> Flow;
 
 pub(super) const OWN: &[(&str, Own)] = &[
     ("rm", rm),
+    ("rmdir unlink", |judge, call| {
+        let parsed = take_apart(judge, &call, "-:p,parents -:v,verbose -:ignore-fail-on-non-empty");
+        parsed.operands.iter().for_each(|file| judge.alters(file, &call.state));
+        let out = output::of(judge, &call);
+        Flow::both(call.state, out)
+    }),
     ("dd dcfldd ddrescue", dd),
     ("shred srm wipe", shred),
     ("chmod chown chgrp chattr setfacl chcon restorecon", change),
@@ -43,7 +50,7 @@ fn rm(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         if recursive {
             judge.removes(operand, state);
         } else {
-            judge.writes(operand, state);
+            judge.alters(operand, state);
         }
     }
     Flow::plain(call.state)

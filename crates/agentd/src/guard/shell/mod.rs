@@ -20,6 +20,7 @@ mod find;
 mod functions;
 mod git;
 mod lex;
+mod links;
 mod names;
 mod network;
 mod options;

@@ -115,6 +115,19 @@ const UNITS: &[&str] = &[
     "local-fs",
     "user@",
     "user-",
+    "nftables",
+    "iptables",
+    "ip6tables",
+    "netfilter",
+    "ufw",
+    "firewalld",
+    "shorewall",
+    "fail2ban",
+    "network",
+    "NetworkManager",
+    "auditd",
+    "rsyslog",
+    "apparmor",
 ];
 
 fn systemctl(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {

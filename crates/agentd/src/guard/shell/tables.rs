@@ -162,7 +162,6 @@ const TOOLS: &[(&str, Tool)] = &[
     ),
     ("mkdir", tool("-:m,mode= -:p,parents -:Z -:context=?", Operands::Write)),
     ("mkfifo", tool("-:m,mode= -:Z -:context=?", Operands::Write)),
-    ("rmdir unlink", tool("-:p,parents", Operands::Write)),
     ("touch", tool("-:d,date= -:t= r:r,reference= -:time=", Operands::Write)),
     ("truncate", tool("-:s,size= r:r,reference=", Operands::Write)),
     ("tee sponge", tool("-:output-error=?", Operands::Write)),

@@ -48,6 +48,8 @@ pub(super) struct Judge<'a> {
     pub(super) defaulted: Vec<String>,
     /// What the text may write.
     pub(super) written: Vec<Pattern>,
+    /// Symbolic links that the text makes.
+    pub(super) links: Vec<Pattern>,
     /// Files whose contents decided something.
     pub(super) relied_on: Vec<PathBuf>,
 }
@@ -70,6 +72,7 @@ impl<'a> Judge<'a> {
             returns: vec![],
             defaulted: vec![],
             written: vec![],
+            links: vec![],
             relied_on: vec![],
         }
     }
@@ -106,7 +109,8 @@ impl<'a> Judge<'a> {
             self.ask("too_complex", "it is nested too deep to be judged");
             return Flow::plain(state);
         }
-        self.spend(text.len());
+        // It costs more to read a text than to put it together.
+        self.spend(text.len() * 8);
         if self.is_exhausted() {
             return Flow::plain(state);
         }
