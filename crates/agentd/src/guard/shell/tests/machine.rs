@@ -271,4 +271,6 @@ pub(super) const CASES: &[(&str, &str)] = &[
     ("kernel-install add x y", "disk_format"),
     ("fwupdmgr update", "disk_format"),
     ("flashrom -w x", "disk_format"),
+    ("busybox insmod x", "kernel_change"),
+    ("busybox swapon x", "mount"),
 ];

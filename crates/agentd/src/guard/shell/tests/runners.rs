@@ -299,4 +299,12 @@ pub(super) const CASES: &[(&str, &str)] = &[
     (". /etc/profile", "environment"),
     ("mknod x b 8 0", ""),
     ("mknod -m 666 x c 1 1", ""),
+    ("busybox chroot / reboot", "isolation"),
+    ("busybox busybox reboot", "reboot"),
+    ("busybox watch reboot", "reboot"),
+    ("busybox i2cset x", ""),
+    ("busybox udhcpc", ""),
+    ("busybox runsvdir x", ""),
+    ("busybox lpr /etc/shadow", ""),
+    ("busybox bootchartd", ""),
 ];

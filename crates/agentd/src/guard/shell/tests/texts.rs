@@ -174,4 +174,8 @@ pub(super) const CASES: &[(&str, &str)] = &[
     ("/bin/ls() { reboot; }; /bin/ls", "shadowed_name"),
     ("f() { eval \"$*\"; }; f reboot", "hidden_command"),
     (". ~/.bashrc", "script_unjudged"),
+    ("cat <<E", ""),
+    ("sh /etc/shadow", "script_unjudged"),
+    ("bash -n /etc/shadow", "script_unjudged"),
+    ("source /etc/shadow", "script_unjudged"),
 ];
