@@ -273,4 +273,12 @@ pub(super) const CASES: &[(&str, &str)] = &[
     ("flashrom -w x", "disk_format"),
     ("busybox insmod x", "kernel_change"),
     ("busybox swapon x", "mount"),
+    ("osmoda-keyd run", "osmoda_itself"),
+    ("agentd --dir /tmp/x", "osmoda_itself"),
+    // Links that are not there yet when they are judged.
+    ("ln -s ../../etc/shadow l; mv l /tmp/l; cat /tmp/l", "unknown_target"),
+    ("ln -s ../../etc/shadow l; cp -P l /tmp/l; cat /tmp/l", "unknown_target"),
+    ("ln -s ../../etc d/l; rsync -a d/ /tmp/; cat /tmp/l/shadow", "unknown_target"),
+    ("mkdir -p d && ln -s . d/l && echo x > d/l/../../.bashrc", "unknown_target"),
+    ("mkdir -p d && ln -s . d/l && cat d/l/../../.ssh/id", "unknown_source"),
 ];
