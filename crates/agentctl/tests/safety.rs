@@ -2,8 +2,7 @@
 
 mod common;
 
-use common::{Suite, lives, program, signal, soon};
-use nix::sys::signal::Signal;
+use common::{Suite, freeze, lives, program, soon};
 use serde_json::json;
 
 /// A suite with a second daemon. Both are built with the workspace.
@@ -17,7 +16,7 @@ async fn with_keyd() -> Suite {
 async fn a_panic_stops_the_others_for_good_also_one_that_hangs_and_a_restart_brings_them_back() {
     let suite = with_keyd().await;
     let (agentd, keyd) = (suite.pid("agentd"), suite.pid("keyd"));
-    signal(keyd, Signal::SIGSTOP);
+    freeze(keyd).await;
     let done = suite.json(&["safety", "panic", "--json"]).await;
     assert_eq!(done, json!({ "stopped": ["keyd"], "kept": ["agentd"] }));
     assert!(!lives(keyd) && lives(agentd));
@@ -39,7 +38,7 @@ async fn a_panic_stops_the_others_for_good_also_one_that_hangs_and_a_restart_bri
 async fn with_agentd_gone_the_others_are_stopped_all_the_same() {
     let suite = with_keyd().await;
     let (agentd, keyd) = (suite.pid("agentd"), suite.pid("keyd"));
-    signal(agentd, Signal::SIGSTOP);
+    freeze(agentd).await;
     let panicked = suite.run(&["safety", "panic", "--json"]).await.with_code(0);
     assert_eq!(panicked.json(), json!({ "stopped": ["keyd"], "kept": ["agentd"] }));
     assert!(panicked.err.contains("the ledger could not be told") && !lives(keyd), "{}", panicked.err);
@@ -68,7 +67,7 @@ async fn a_restart_ends_with_another_agentd_and_says_so() {
 async fn with_a_hanging_agentd_the_program_does_it_itself() {
     let suite = Suite::up().await;
     let before = suite.pid("agentd");
-    signal(before, Signal::SIGSTOP);
+    freeze(before).await;
     let panicked = suite.run(&["safety", "panic", "--json"]).await.with_code(0);
     assert_eq!(panicked.json(), json!({ "stopped": [], "kept": ["agentd"] }));
     assert!(panicked.err.contains("the ledger could not be told"), "{}", panicked.err);

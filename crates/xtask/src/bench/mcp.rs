@@ -71,7 +71,9 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let [thin, bare, hop, ours, direct, other]: [Rounds; 6] = alternate(ROUNDS, |contender| match contender {
         0 => thin.round(Some(std::process::id())),
         1 => bare.round(None),
-        2 => each(CALLS, own_cpu, || runtime.block_on(hop.call::<EventLog>(&request)).map(drop).map_err(Failure::bench)),
+        2 => {
+            each(CALLS, own_cpu, || runtime.block_on(hop.call::<EventLog>(&request)).map(drop).map_err(Failure::bench))
+        }
         3 => ours.round(Some(agentd)),
         4 => {
             let pids = [std::process::id(), agentd];
