@@ -6,6 +6,7 @@ mod ledger;
 mod mcp;
 mod row;
 mod sample;
+mod sign;
 mod status;
 mod suite;
 mod tools;
@@ -16,11 +17,12 @@ use crate::Failure;
 /// A promise's name, and what measures it.
 type Bench = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     ("hop", hop::run),
     ("append", ledger::append::run),
     ("verify", ledger::verify::run),
     ("mcp", mcp::run),
+    ("sign", sign::run),
     ("status", status::run),
     ("tools", tools::run),
 ];
