@@ -36,7 +36,7 @@ pub(super) struct Sender(SendRequest<Full<Bytes>>);
 /// Why a request has no answer.
 pub(super) enum Unanswered {
     /// The connection was closed before the request went out.
-    Unsent(Request<Full<Bytes>>),
+    Unsent(Box<Request<Full<Bytes>>>),
     /// It broke afterwards.
     Broken(hyper::Error),
 }
@@ -45,10 +45,10 @@ impl Sender {
     /// The answer's head.
     pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Unanswered> {
         if self.0.ready().await.is_err() {
-            return Err(Unanswered::Unsent(request));
+            return Err(Unanswered::Unsent(Box::new(request)));
         }
         self.0.try_send_request(request).await.map_err(|mut error| match error.take_message() {
-            Some(unsent) => Unanswered::Unsent(unsent),
+            Some(unsent) => Unanswered::Unsent(Box::new(unsent)),
             None => Unanswered::Broken(error.into_error()),
         })
     }

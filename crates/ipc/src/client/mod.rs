@@ -244,7 +244,7 @@ impl Client {
                     return Ok(Reply { status: parts.status, headers: parts.headers, body });
                 }
                 Some(Ok((_, Err(error)))) => return Err(self.broken(error.to_string())),
-                Some(Err(Unanswered::Unsent(request))) if is_kept => unsent = request,
+                Some(Err(Unanswered::Unsent(request))) if is_kept => unsent = *request,
                 Some(Err(Unanswered::Unsent(_))) => return Err(self.broken(CLOSED)),
                 Some(Err(Unanswered::Broken(error))) => return Err(self.broken(crate::fault::chain(&error))),
                 None => return Err(CallError::Hangs { daemon: self.daemon(), after: deadline }),
@@ -274,7 +274,7 @@ impl Client {
             let (connection, is_kept) = self.open().await?;
             match connection.detach().send(unsent).await {
                 Ok(response) => return Ok(response),
-                Err(Unanswered::Unsent(request)) if is_kept => unsent = request,
+                Err(Unanswered::Unsent(request)) if is_kept => unsent = *request,
                 Err(Unanswered::Unsent(_)) => return Err(self.broken(CLOSED)),
                 Err(Unanswered::Broken(error)) => return Err(self.broken(crate::fault::chain(&error))),
             }

@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<Vec<String>, Failure> {
     }
     let mut rows = Vec::new();
     for (name, bench) in BENCHES {
-        if names.is_empty() || names.contains(&name) {
+        if names.is_empty() || names.contains(name) {
             eprintln!("==> {name}");
             let measured = bench()?;
             if as_json {
