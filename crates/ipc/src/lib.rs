@@ -12,6 +12,7 @@ mod fault;
 mod health;
 mod metrics;
 pub mod openapi;
+mod patience;
 mod raw;
 mod record;
 mod request_id;

@@ -155,9 +155,10 @@ impl<S: Send + Sync + 'static> Routes<S> {
                 Box::pin(async move {
                     let request = typed::<E::Request>(&info, &fields, &inputs)?;
                     let response = match E::RECORD {
+                        // Its panics are caught where the route is called.
                         Record::Nothing => {
-                            call.track.began.cancel();
-                            caught(handler.handle(state, call, request)).await?
+                            call.track.begins();
+                            handler.handle(state, call, request).await?
                         }
                         Record::Outcome | Record::IntentAndOutcome => {
                             recorded::<S, E>(&keeper, &info, handler.as_ref(), state, call, request).await?
@@ -250,7 +251,7 @@ async fn recorded<S, E: Endpoint>(
         keeper.append(intent(keeper.daemon, &call, info.name, &audit, &leave)).await?;
     }
     call.leave = leave;
-    call.track.began.cancel();
+    call.track.begins();
     let started = Instant::now();
     let result = caught(handler.handle(state, call.clone(), request)).await;
     let outcome = Outcome {

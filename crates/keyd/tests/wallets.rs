@@ -178,12 +178,6 @@ async fn without_a_policy_nothing_is_signed_and_a_wrong_one_does_not_replace_a_g
     let suite = Suite::start(POLICY).await;
     let wallet = suite.wallet().await;
     suite.operator().call::<WalletSend>(&send(&wallet.id, "1", 0)).await.unwrap();
-    let reload = || {
-        nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(i32::try_from(suite.keyd.id()).unwrap()),
-            nix::sys::signal::Signal::SIGHUP,
-        )
-    };
     let rules = async |expected: Option<u64>| {
         for _ in 0..500 {
             let state = suite.operator().call::<KeydHealth>(&Nothing {}).await.unwrap();
@@ -195,14 +189,14 @@ async fn without_a_policy_nothing_is_signed_and_a_wrong_one_does_not_replace_a_g
         false
     };
     write_policy(&suite.dirs, "[[rules]]\nname = \"x\"\nfree_money = true\n");
-    reload().unwrap();
+    suite.reload();
     write_policy(
         &suite.dirs,
         &format!(
             "{POLICY}\n[[rules]]\nname = \"none\"\ndecision = \"refuse\"\nchain = \"solana\"\nactions = [\"transfer\"]\n"
         ),
     );
-    reload().unwrap();
+    suite.reload();
     assert!(rules(Some(3)).await);
     // What was spent before a reload stays spent.
     let codes = async |count: u64| {
@@ -214,7 +208,7 @@ async fn without_a_policy_nothing_is_signed_and_a_wrong_one_does_not_replace_a_g
     };
     assert_eq!(codes(10).await, 1);
     std::fs::remove_file(suite.dirs.state().join("keyd/policy.toml")).unwrap();
-    reload().unwrap();
+    suite.reload();
     assert!(rules(None).await);
     let refused = fault::<WalletSend>(&suite.operator(), &send(&wallet.id, "1", 20)).await;
     assert_eq!(refused.code(), "policy_refused");

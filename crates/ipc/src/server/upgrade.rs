@@ -102,7 +102,10 @@ async fn record_end(keeper: &Keeper, name: &'static str, call: &Call, started: I
         info!(endpoint = name, request_id = %call.request_id, code = fault.code(), private = fault.private(), "{}", fault.message());
     }
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let result = result.as_ref().cloned();
+    let result = match &result {
+        Ok(value) => Ok(value.clone()),
+        Err(fault) => Err(fault),
+    };
     let outcome = Outcome { daemon: keeper.daemon, call, name, duration_ms, result, request: None };
     if let Err(fault) = keeper.append(outcome.into()).await {
         error!(endpoint = name, request_id = %call.request_id, %fault, private = fault.private(), "its end could not be recorded");

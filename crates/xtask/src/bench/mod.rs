@@ -8,6 +8,7 @@ mod ledger;
 mod mcp;
 mod row;
 mod sample;
+mod sign;
 mod status;
 mod stream;
 mod suite;
@@ -19,7 +20,7 @@ use crate::Failure;
 /// A promise's name, and what measures it.
 type Bench = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: &[Bench] = &[
     ("hop", hop::run),
     ("append", ledger::append::run),
     ("verify", ledger::verify::run),
@@ -28,6 +29,7 @@ const BENCHES: [Bench; 10] = [
     ("stream", stream::run),
     ("backup", backup::run),
     ("mcp", mcp::run),
+    ("sign", sign::run),
     ("status", status::run),
     ("tools", tools::run),
 ];
@@ -48,7 +50,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<Vec<String>, Failure> {
     }
     let mut rows = Vec::new();
     for (name, bench) in BENCHES {
-        if names.is_empty() || names.contains(&name) {
+        if names.is_empty() || names.contains(name) {
             eprintln!("==> {name}");
             let measured = bench()?;
             if as_json {
