@@ -23,7 +23,8 @@ fn judge(state: &KeydState) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut bad = |is: bool, found: &str| {
         if is {
-            let advice = "delete no key, stop it with: systemctl stop osmoda-keyd; and read: journalctl --unit osmoda-keyd";
+            let advice =
+                "delete no key, stop it with: systemctl stop osmoda-keyd; and read: journalctl --unit osmoda-keyd";
             findings.push(Finding::bad(CHECK, format!("keyd {found}"), advice));
         }
     };
@@ -32,7 +33,11 @@ fn judge(state: &KeydState) -> Vec<Finding> {
     bad(!state.core_dumps_off, "would leave its memory in a core file");
     if state.memory_locked == "none" {
         let advice = "let it lock memory: LimitMEMLOCK=infinity in its unit, ulimit -l elsewhere";
-        findings.push(Finding::care(CHECK, "the memory of keyd may reach the swap, and its master key with it", advice));
+        findings.push(Finding::care(
+            CHECK,
+            "the memory of keyd may reach the swap, and its master key with it",
+            advice,
+        ));
     }
     if state.events_waiting > 0 {
         let found = format!("{} events of keyd wait for agentd", state.events_waiting);
