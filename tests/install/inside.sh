@@ -52,16 +52,20 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$TREE/Cargo.toml" | head -n 1)
 
 # keyd has an account of its own and no network, and is reached through the sockets that systemd made.
 keyd_is_shut_in() {
-    local pid wallet policy=/var/lib/osmoda/keyd/policy.toml
+    local pid wallet locked least policy=/var/lib/osmoda/keyd/policy.toml
     pid=$(systemctl show --value --property MainPID osmoda-keyd)
     health() { unix /run/osmoda/keyd.sock $'GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'; }
     check "keyd runs as itself" test "$(stat -c %U "/proc/$pid") $(systemctl show --value --property MainPID osmoda-agentd | xargs -I{} stat -c %U /proc/{})" = "osmoda-keyd root"
-    check "it tried, and has no network, runs no program, leaves no core and is never swapped" \
-        says '"network_isolated":true,"exec_blocked":true,"core_dumps_off":true,"memory_locked":"all"' health
+    check "it tried, and has no network, runs no program and leaves no core" \
+        says '"network_isolated":true,"exec_blocked":true,"core_dumps_off":true,' health
+    # A guest without the right to raise limits can't give what the unit asks for.
+    locked=keys least=4
+    if grep -q '^Max locked memory *unlimited' "/proc/$pid/limits"; then locked=all least=4096; fi
+    check "its memory is never swapped, as far as the machine allows" says "\"memory_locked\":\"$locked\"" health
+    check "the kernel says so too" test "$(sed -n 's/^VmLck:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")" -ge "$least"
     check "its network has nothing in it" test "$(nsenter --net="/proc/$pid/ns/net" ip -brief link | grep -vc '^lo ')" = 0
     check "it has no capability" grep -qx $'CapEff:\t0000000000000000' "/proc/$pid/status"
-    check "all of it is locked" test "$(sed -n 's/^VmLck:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")" -gt 4096
-    check "and none of it is in memory for nothing" test "$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")" -lt 65536
+    check "it takes little memory" test "$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")" -lt 65536
     check "its state is its own" test "$(stat -c '%a %U' /var/lib/osmoda/keyd /var/lib/osmoda/keyd/master.key | tr '\n' ' ')" = "700 osmoda-keyd 600 osmoda-keyd "
     check "both its sockets are the group's" test "$(stat -c '%a %U %G' /run/osmoda/keyd.sock /run/osmoda/keyd-clef.sock | tr '\n' ' ')" = "660 root osmoda 660 root osmoda "
     wallet=$(agentctl call wallet_create --json '{"chain": "ethereum"}' | sed -n 's/.*"id":"\(wal_[^"]*\)".*/\1/p')
@@ -74,19 +78,18 @@ keyd_is_shut_in() {
     signs() { for _ in $(seq 50); do sign && return; sleep 0.1; done; return 1; }
     check "with one, a message is" signs
     check "clef's clients are answered" says '"result":"6.1.0"' unix /run/osmoda/keyd-clef.sock '{"jsonrpc": "2.0", "id": 1, "method": "account_version", "params": []}'
-    check "an operator may make a phrase" agentctl wallet new solana --json
-    check "a command that an agent starts as root may not" says forbidden agentctl call shell_exec --json '{"command": "agentctl wallet new solana --json 2>&1"}'
+    check "an operator may make a phrase" agentctl wallet --json new solana
+    check "a command that an agent starts as root may not" says forbidden agentctl call shell_exec --json '{"command": "agentctl wallet --json new solana 2>&1"}'
     check "nor what such a command leaves behind" left_behind
     kill -KILL "$pid"
     up_again() { for _ in $(seq 100); do health && return; sleep 0.1; done; return 1; }
     check "killed, it comes back behind the same sockets" up_again
-    check "with its wallet" says "$wallet" agentctl wallet list --json
-    systemctl restart osmoda-keyd.service osmoda-keyd.socket && rm -f $policy
+    check "with its wallet" says "$wallet" agentctl wallet --json list
 }
 # What outlives its shell is no operator either, whoever its parent is by then.
 left_behind() {
     rm -f /run/left
-    agentctl call shell_exec --json '{"command": "setsid -f sh -c \"sleep 1; agentctl wallet new solana --json >/run/left 2>&1; echo done >>/run/left\""}' >/dev/null
+    agentctl call shell_exec --json '{"command": "setsid -f sh -c \"sleep 1; agentctl wallet --json new solana >/run/left 2>&1; echo done >>/run/left\""}' >/dev/null
     for _ in $(seq 50); do
         if grep -qs '^done' /run/left; then break; fi
         sleep 0.1
