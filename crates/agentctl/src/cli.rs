@@ -120,7 +120,7 @@ impl Command {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Format {
     /// JSON for programs instead of text for people.
-    #[arg(long = "json", id = "format_json")]
+    #[arg(long = "json", id = "format_json", global = true)]
     pub(crate) json: bool,
 }
 
