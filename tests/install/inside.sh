@@ -149,7 +149,7 @@ install_it() {
     check "not mount" says "permission denied" agentctl call shell_exec --json '{"command": "mount -t tmpfs x /mnt"}'
     check "nor make namespaces" says "Operation not permitted" agentctl call shell_exec --json '{"command": "unshare -m true"}'
     check "the way out is a unit of its own" says mounted agentctl call shell_exec --json '{"command": "systemd-run --quiet --pipe --wait unshare -m sh -c \"mount -t tmpfs x /mnt && echo mounted\""}'
-    in_terminal() { printf 'tty; exit\n' | timeout 30 agentctl terminal; }
+    in_terminal() { printf 'unset HISTFILE; tty; exit\n' | timeout 30 agentctl terminal; }
     check "an operator has a terminal" says /dev/pts/ in_terminal
 
     check "installing it again changes nothing" release
