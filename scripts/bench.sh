@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # What the suite promises of its speed, measured: one row a promise, each against a peer in the same run.
-#   scripts/bench.sh [--json] [NAME...]    these promises (hop append verify mcp status tools egress), or all
-# The status is 1 where a promise does not hold. `status` boots a systemd of its own and `egress` unpacks Debian's
-# proxies: both need root and are left out without it. Quiet the machine first: ratios bear company, times do not.
+#   scripts/bench.sh [--json] [NAME...]    these promises (hop append verify journal proof stream
+#                                          backup mcp sign status tools egress), or all
+# The status is 1 where a promise does not hold. `status` and `journal` boot a systemd of their own and `egress`
+# unpacks Debian's proxies: they need root; without root they are left out. Quiet the machine first: ratios bear
+# company, times do not.
 set -euo pipefail
 # shellcheck source=peers.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -14,7 +16,7 @@ while (($#)); do
     case $1 in
     --json) json=(--json) ;;
     -h | --help)
-        sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit
         ;;
     *) names+=("$1") ;;
@@ -22,19 +24,21 @@ while (($#)); do
     shift
 done
 if ((${#names[@]} == 0)); then
-    names=(hop append verify mcp tools)
-    if ((EUID == 0)); then names+=(status egress); else warn "not root: status and egress are left out"; fi
+    names=(hop append verify proof stream backup mcp sign tools)
+    if ((EUID == 0)); then names+=(status journal egress); else warn "not root: status, journal and egress are left out"; fi
 fi
 
 need build
 say "building what ships, with its symbols"
 cargo build --locked --quiet --profile bench --workspace --bins --examples
-if [[ " ${names[*]} " == *" mcp "* ]]; then
+if [[ " ${names[*]} " =~ " "(mcp|sign)" " ]]; then
     need npm
     peer node
     export BENCH_NODE=$PEER
     peer sdk
     export BENCH_SDK=$PEER
+    peer viem
+    export BENCH_VIEM=$PEER
 fi
 if [[ " ${names[*]} " == *" egress "* ]]; then
     peer squid

@@ -20,6 +20,7 @@ pub(crate) mod mcp;
 pub(crate) mod receipts;
 pub(crate) mod safety;
 mod status;
+pub(crate) mod terminal;
 mod tools;
 pub(crate) mod trace;
 pub(crate) mod up;
@@ -53,6 +54,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Backup(args) => backup::run(context, args).await,
             Command::Capability(args) => capability::run(context, args).await,
             Command::Egress(args) => egress::run(context, args).await,
+            Command::Terminal(args) => terminal::run(context, args).await,
             Command::Wallet(args) => wallet::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
