@@ -1,6 +1,13 @@
 //! egress as a whole: what its handlers share, and how it starts.
 
-use std::{fs::DirBuilder, io, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use osmoda_ipc::{
@@ -14,7 +21,7 @@ use tracing::{info, warn};
 use crate::{
     book::ROUND,
     config::{BadConfig, Config},
-    metrics,
+    metrics, pages,
     proxy::{Listening, Proxy, Settings, listen, now},
     report::report,
     routes::routes,
@@ -23,6 +30,9 @@ use crate::{
 
 /// Rounds between two looks at what can be forgotten: one minute.
 const ROUNDS_OF_MEMORY: u32 = 240;
+
+/// The start is over by then.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// What the handlers share.
 pub struct Egress {
@@ -75,6 +85,12 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Egress, Config>, NotSta
     start.tasks.spawn(keep_watch(proxy.clone(), start.stop.clone(), told));
     let (feed, followed) = (FeedFile::in_folder(start.dirs.run()), proxy.clone());
     let file = feed.clone();
+    tokio::spawn(async {
+        tokio::time::sleep(SETTLED).await;
+        if let Err(error) = pages::give_back_code() {
+            info!(%error, "what the start needed of memory could not be given back");
+        }
+    });
     tokio::spawn(watch(feed, move || follow(&followed, &file), start.stop.clone()));
     let listening =
         listen(&proxy, &socket, addresses, &start.stop).map_err(|source| NotStarted::Socket { socket, source })?;
@@ -136,7 +152,7 @@ async fn keep_watch(proxy: Arc<Proxy>, stop: CancellationToken, told: Cancellati
         if proxy.book.len() == 0 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     told.cancel();
 }

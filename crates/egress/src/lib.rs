@@ -7,6 +7,7 @@ mod egress;
 mod handlers;
 mod metrics;
 mod names;
+mod pages;
 mod proxy;
 mod refusal;
 mod report;

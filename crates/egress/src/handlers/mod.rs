@@ -17,8 +17,8 @@ pub(crate) async fn health(egress: Arc<Egress>, _call: Call, _request: Nothing) 
     let everywhere = listening.len() > proxy.settings().config.listen.len();
     Ok(EgressState {
         status: if feed.is_some() && everywhere { "ok" } else { "degraded" }.to_owned(),
-        daemon: up.daemon,
-        version: up.version,
+        daemon: up.daemon.into_owned(),
+        version: up.version.into_owned(),
         daemon_uptime_secs: up.daemon_uptime_secs,
         listening,
         clients: proxy.clients().into(),

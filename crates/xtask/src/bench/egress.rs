@@ -178,7 +178,7 @@ fn squid() -> Result<(Peer, Proxy), Failure> {
     let settings = format!(
         "http_port {address}\nhttp_access allow all\ncache deny all\naccess_log none\ncache_store_log none\n\
          cache_log /dev/null\npid_filename none\nmime_table {0}/squid/mime.conf\nerror_directory {0}/squid/errors/templates\n\
-         icon_directory {0}/squid/icons\ncoredump_dir none\npinger_enable off\nshutdown_lifetime 0 seconds\nmax_filedescriptors 4096\n",
+         icon_directory {0}/squid/icons\ncoredump_dir none\npinger_enable off\nunlinkd_program /bin/true\nshutdown_lifetime 0 seconds\nmax_filedescriptors 4096\n",
         share.path().display()
     );
     started(address, &settings, share, |file| vec!["-N".into(), "-f".into(), file.into()], &program)
@@ -186,10 +186,8 @@ fn squid() -> Result<(Peer, Proxy), Failure> {
 
 fn tinyproxy() -> Result<(Peer, Proxy), Failure> {
     let (address, program) = (free()?, peer("BENCH_TINYPROXY")?);
-    let settings = format!(
-        "Port {}\nListen 127.0.0.1\nTimeout 600\nMaxClients 1000\nLogLevel Critical\nLogFile \"/dev/null\"\n",
-        address.port()
-    );
+    let settings =
+        format!("Port {}\nListen 127.0.0.1\nTimeout 600\nMaxClients 1000\nLogLevel Critical\n", address.port());
     let folder = tempfile::tempdir().map_err(Failure::bench)?;
     started(address, &settings, folder, |file| vec!["-d".into(), "-c".into(), file.into()], &program)
 }
