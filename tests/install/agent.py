@@ -107,7 +107,7 @@ async def session(client):
     failed, it = await call("incident_step", {"id": incident, "action": "looked at it"})
     checks.check("incident_step has real effect", not failed and "looked at it" in root("agentctl", "events", "--json"), it)
     for name, (arguments, codes) in REFUSED.items():
-        failed, it = await call(name, arguments or {"id": asked})
+        failed, it = await call(name, {"id": asked} if arguments is None else arguments)
         checks.check(f"{name} is refused for a stated reason", failed and it.get("code") in codes and it.get("message"), it)
     untried = tools - set(CALLS) - set(REFUSED) - APART
     checks.check("no listed tool is left out", not untried, untried)
