@@ -6,7 +6,7 @@ use osmoda_api::agentd::{
     AgentCardGet, AgentCardWellKnown, ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny,
     ApprovalPending, ApprovalRequest, BackupCreate, BackupList, DirectoryList, EVENTS_STREAM, EventLog, FileRead,
     FileWrite, IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
-    LedgerConsistency, LedgerProve, LedgerVerify, NetworkInfo, OperatorFileDelete, OperatorFileDownload,
+    LedgerConsistency, LedgerProve, LedgerVerify, MemoryDocumentAdd, MemoryDocumentExport, MemoryDocumentList, MemoryDocumentReindex, MemoryDocumentRemove, MemoryForget, MemoryGet, MemoryHealth, MemoryIngest, MemoryJunk, MemoryList, MemoryModelInstall, MemoryPrune, MemoryRecall, MemoryReindex, MemoryStore, NetworkInfo, OperatorFileDelete, OperatorFileDownload,
     OperatorFileList, OperatorFileMkdir, OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite,
     ReceiptList, RequestGet, RequestList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus,
     ShellExec, SystemDiscover, SystemHealth, SystemQuery, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
@@ -17,7 +17,7 @@ use crate::{
     agentd::Agentd,
     gate::AgentdGate,
     handlers::{
-        approvals, backups, card, files, incidents, ledger, network, operator_files, requests, safety, services, shell,
+        approvals, backups, card, files, incidents, ledger, memory, network, operator_files, requests, safety, services, shell,
         system, tlog,
     },
     recorder::LedgerRecorder,
@@ -80,4 +80,20 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<IncidentList>(incidents::list)
         .on::<IncidentShow>(incidents::show)
         .on::<IncidentClose>(incidents::close)
+        .on::<MemoryStore>(memory::store)
+        .on::<MemoryRecall>(memory::recall)
+        .on::<MemoryList>(memory::list)
+        .on::<MemoryGet>(memory::get)
+        .on::<MemoryForget>(memory::forget)
+        .on::<MemoryIngest>(memory::ingest)
+        .on::<MemoryHealth>(memory::health)
+        .on::<MemoryReindex>(memory::reindex)
+        .on::<MemoryJunk>(memory::junk)
+        .on::<MemoryPrune>(memory::prune)
+        .on::<MemoryModelInstall>(memory::install_model)
+        .on::<MemoryDocumentAdd>(memory::add_document)
+        .on::<MemoryDocumentList>(memory::documents)
+        .on::<MemoryDocumentExport>(memory::export_document)
+        .on::<MemoryDocumentReindex>(memory::reindex_document)
+        .on::<MemoryDocumentRemove>(memory::remove_document)
 }
