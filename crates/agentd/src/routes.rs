@@ -6,10 +6,13 @@ use osmoda_api::agentd::{
     AgentCardGet, AgentCardWellKnown, ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny,
     ApprovalPending, ApprovalRequest, BackupCreate, BackupList, DirectoryList, EVENTS_STREAM, EventLog, FileRead,
     FileWrite, IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
-    LedgerConsistency, LedgerProve, LedgerVerify, MemoryDocumentAdd, MemoryDocumentExport, MemoryDocumentList, MemoryDocumentReindex, MemoryDocumentRemove, MemoryForget, MemoryGet, MemoryHealth, MemoryIngest, MemoryJunk, MemoryList, MemoryModelInstall, MemoryPrune, MemoryRecall, MemoryReindex, MemoryStore, NetworkInfo, OperatorFileDelete, OperatorFileDownload,
-    OperatorFileList, OperatorFileMkdir, OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite,
-    ReceiptList, RequestGet, RequestList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus,
-    ShellExec, SystemDiscover, SystemHealth, SystemQuery, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
+    LedgerConsistency, LedgerProve, LedgerVerify, MemoryDocumentAdd, MemoryDocumentExport, MemoryDocumentList,
+    MemoryDocumentReindex, MemoryDocumentRemove, MemoryForget, MemoryGet, MemoryHealth, MemoryIngest, MemoryJunk,
+    MemoryList, MemoryModelInstall, MemoryPrune, MemoryRecall, MemoryReindex, MemoryStore, NetworkInfo,
+    OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir, OperatorFileRead,
+    OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, RequestGet, RequestList, SafetyPanic,
+    SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth, SystemQuery,
+    TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
 };
 use osmoda_ipc::Routes;
 
@@ -17,8 +20,8 @@ use crate::{
     agentd::Agentd,
     gate::AgentdGate,
     handlers::{
-        approvals, backups, card, files, incidents, ledger, memory, network, operator_files, requests, safety, services, shell,
-        system, tlog,
+        approvals, backups, card, files, incidents, ledger, memory, network, operator_files, requests, safety,
+        services, shell, system, tlog,
     },
     recorder::LedgerRecorder,
 };

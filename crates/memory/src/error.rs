@@ -28,7 +28,9 @@ pub enum MemoryError {
     #[error("the query holds no word to look for; say what you want to find in a few words")]
     EmptyQuery,
     /// Semantic recall without a model.
-    #[error("semantic recall needs an embedding model and {0}; ask with mode keyword, or an operator installs one with: agentctl memory model install FOLDER")]
+    #[error(
+        "semantic recall needs an embedding model and {0}; ask with mode keyword, or an operator installs one with: agentctl memory model install FOLDER"
+    )]
     NoModel(&'static str),
     /// A folder holds no model that can be loaded.
     #[error("{} holds no embedding model that can be used: {why}", .path.display())]

@@ -137,7 +137,20 @@ mod tests {
         ] {
             assert_eq!(timeframe(text, &now), Some((from, until)), "{text}");
         }
-        for text in ["", "..", "x", "0d", "d", "-3d", "2026-13", "2026-02-30", "99999999999999d", "7 parsecs", "..x", "\u{661}d"] {
+        for text in [
+            "",
+            "..",
+            "x",
+            "0d",
+            "d",
+            "-3d",
+            "2026-13",
+            "2026-02-30",
+            "99999999999999d",
+            "7 parsecs",
+            "..x",
+            "\u{661}d",
+        ] {
             assert_eq!(timeframe(text, &now), None, "{text:?}");
         }
     }

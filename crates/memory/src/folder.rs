@@ -84,7 +84,11 @@ pub(crate) fn make(folder: &Path) -> Result<(), MemoryError> {
 /// without a name gets its content and then its name, and ext4, XFS and Btrfs flush both with the file.
 pub(crate) fn create(path: &Path, content: &[u8]) -> Result<(), MemoryError> {
     let folder = path.parent().unwrap_or(path);
-    let nameless = OpenOptions::new().write(true).mode(0o600).custom_flags(nix::libc::O_TMPFILE | nix::libc::O_CLOEXEC).open(folder);
+    let nameless = OpenOptions::new()
+        .write(true)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_TMPFILE | nix::libc::O_CLOEXEC)
+        .open(folder);
     let mut file = match nameless {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -110,11 +114,15 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), MemoryError> {
     let folder = path.parent().unwrap_or(path);
     // Hidden, so that nobody takes it for a memory.
     let beside = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
-    });
-    written.and_then(|()| fs::rename(&beside, path)).and_then(|()| File::open(folder)?.sync_all()).map_err(MemoryError::io(path))
+    let written =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside).and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()
+        });
+    written
+        .and_then(|()| fs::rename(&beside, path))
+        .and_then(|()| File::open(folder)?.sync_all())
+        .map_err(MemoryError::io(path))
 }
 
 /// Removes a file so that it stays removed; fine where it is gone already.

@@ -1,38 +1,45 @@
 //! One order from two legs.
 //!
 //! Both legs are brought to numbers that mean the same for every query: words to the share of the query's rarity that a text
-//! answers, meaning to the cosine. They are added with weights, and the first results' common direction is asked once more
-//! (pseudo relevance feedback). The weights were found on one half of each evaluation's queries; docs/memory.md has the
-//! results of the other half.
+//! answers, meaning to the cosine. They are added with weights. Then the first texts are asked what they have in common
+//! (pseudo relevance feedback): their direction goes into the query's vector, their telling words into its words, and every
+//! candidate is measured again. The weights were found on one half of each evaluation's queries; docs/memory.md has the results
+//! of the other half.
+
+use std::collections::{HashMap, HashSet};
 
 use osmoda_api::agentd::MemoryMode;
 
-use crate::{MemoryError, embed, indexes::Indexes, recall::Look, text::Weighted};
+use crate::{
+    MemoryError, embed,
+    indexes::Indexes,
+    recall::Look,
+    text::{Weighted, is_stop_word},
+};
 
-/// What words, meaning and feedback give.
-const WEIGHTS: Weights = Weights { keyword: 0.3, vector: 0.45, feedback: 0.25 };
-/// How many first results feed back, and how much of the query stays in the direction that they give.
+/// What words give; meaning gives the rest.
+const KEYWORD: f64 = 0.3;
+/// What is measured again with feedback counts so much, and what was asked the rest.
+const FEEDBACK: f64 = 0.7;
+/// How many first texts feed back.
 const FEEDBACK_TEXTS: usize = 5;
-const FEEDBACK_QUERY: f32 = 0.5;
+/// How many of their words.
+const FEEDBACK_WORDS: usize = 30;
+/// What of the query stays in its words and in its vector.
+const QUERY_STAYS: f32 = 0.5;
 /// After so long a memory is half as recent.
 const HALF_LIFE_DAYS: f64 = 30.0;
-
-#[derive(Clone, Copy, Debug)]
-struct Weights {
-    keyword: f64,
-    vector: f64,
-    feedback: f64,
-}
 
 /// What is known of a row before it is scored.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Candidate {
     pub(crate) row: u64,
     pub(crate) bm25: f32,
-    /// Whether `bm25` is known: a leg says nothing of rows that it did not bring.
-    has_bm25: bool,
     pub(crate) cosine: Option<f32>,
-    pub(crate) feedback: Option<f32>,
+    /// The share of the rarity of the query's and the feedback's words.
+    feedback_words: f64,
+    /// The cosine to the query with feedback.
+    feedback_cosine: f32,
     pub(crate) keyword_rank: Option<u32>,
     pub(crate) vector_rank: Option<u32>,
 }
@@ -58,53 +65,63 @@ impl Candidate {
     }
 }
 
+/// A query with what its first results have in common.
+pub(crate) struct Feedback {
+    pub(crate) direction: Vec<f32>,
+    words: Vec<Weighted>,
+}
+
+/// The texts of candidates, read once.
+#[derive(Default)]
+pub(crate) struct Texts(HashMap<u64, String>);
+
+impl Texts {
+    fn read(&mut self, indexes: &Indexes, candidates: &[Candidate]) -> Result<(), MemoryError> {
+        let unread: Vec<u64> =
+            candidates.iter().map(|candidate| candidate.row).filter(|row| !self.0.contains_key(row)).collect();
+        self.0.extend(indexes.catalog.rows(&unread)?.into_iter().map(|row| (row.row, row.text())));
+        Ok(())
+    }
+
+    fn of(&self, row: u64) -> &str {
+        self.0.get(&row).map_or("", String::as_str)
+    }
+}
+
 /// Measures what a leg did not bring, so that no candidate is judged by one leg alone.
 pub(crate) fn complete(
     indexes: &Indexes,
-    vector: &[f32],
-    feedback: Option<&[f32]>,
+    look: &Look,
     candidates: &mut [Candidate],
-    words: &[Weighted],
+    texts: &mut Texts,
 ) -> Result<(), MemoryError> {
+    let Some(vector) = &look.vector else { return Ok(()) };
+    texts.read(indexes, candidates)?;
     let rows: Vec<u64> = candidates.iter().map(|candidate| candidate.row).collect();
     for (candidate, cosine) in candidates.iter_mut().zip(indexes.vectors.cosines(vector, &rows)) {
         candidate.cosine = candidate.cosine.or(cosine);
     }
-    if let Some(feedback) = feedback {
-        for (candidate, cosine) in candidates.iter_mut().zip(indexes.vectors.cosines(feedback, &rows)) {
-            candidate.feedback = cosine;
-        }
-    }
-    let unknown: Vec<usize> =
-        (0..candidates.len()).filter(|at| !candidates[*at].has_bm25 && candidates[*at].keyword_rank.is_none()).collect();
-    let rows: Vec<u64> = unknown.iter().map(|at| candidates[*at].row).collect();
-    let texts: std::collections::HashMap<u64, String> =
-        indexes.catalog.rows(&rows)?.into_iter().map(|row| (row.row, row.text())).collect();
-    let given: Vec<&str> = rows.iter().map(|row| texts.get(row).map_or("", String::as_str)).collect();
-    for (at, score) in unknown.into_iter().zip(indexes.text.score(words, &given)?) {
+    let unknown: Vec<usize> = (0..candidates.len()).filter(|at| candidates[*at].keyword_rank.is_none()).collect();
+    let given: Vec<&str> = unknown.iter().map(|at| texts.of(candidates[*at].row)).collect();
+    for (at, score) in unknown.into_iter().zip(indexes.text.score(&look.words, &given)?) {
         candidates[at].bm25 = score;
-        candidates[at].has_bm25 = true;
     }
     Ok(())
 }
 
-/// The direction of the query and of what it finds first; `None` where nothing found has a vector.
+/// What the first candidates have in common; `None` where none of them has a vector.
 pub(crate) fn feedback(
     indexes: &Indexes,
-    vector: &[f32],
+    look: &Look,
     candidates: &mut [Candidate],
-    words: &[Weighted],
-) -> Result<Option<Vec<f32>>, MemoryError> {
-    complete(indexes, vector, None, candidates, words)?;
-    let rarity = total_rarity(indexes, words)?;
-    let mut first: Vec<(f64, u64)> = candidates
-        .iter()
-        .map(|candidate| {
-            let keyword = f64::from(candidate.bm25) / rarity;
-            (WEIGHTS.keyword * keyword + WEIGHTS.vector * f64::from(candidate.cosine.unwrap_or_default()), candidate.row)
-        })
-        .collect();
-    first.sort_by(|a, b| b.0.total_cmp(&a.0));
+    texts: &mut Texts,
+) -> Result<Option<Feedback>, MemoryError> {
+    let Some(vector) = &look.vector else { return Ok(None) };
+    complete(indexes, look, candidates, texts)?;
+    let rarity = total_rarity(indexes, &look.words)?;
+    let mut first: Vec<(f64, u64)> =
+        candidates.iter().map(|candidate| (asked(candidate, rarity), candidate.row)).collect();
+    first.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
     let rows: Vec<u64> = first.iter().take(FEEDBACK_TEXTS).map(|(_, row)| *row).collect();
     let found: Vec<Vec<f32>> = indexes.vectors.of(&rows).into_iter().flatten().collect();
     if found.is_empty() {
@@ -118,10 +135,72 @@ pub(crate) fn feedback(
     }
     embed::normalise(&mut direction);
     for (number, asked) in direction.iter_mut().zip(vector) {
-        *number = FEEDBACK_QUERY * asked + (1.0 - FEEDBACK_QUERY) * *number;
+        *number = QUERY_STAYS * asked + (1.0 - QUERY_STAYS) * *number;
     }
     embed::normalise(&mut direction);
-    Ok(Some(direction))
+    let words = common_words(indexes, look, rows.iter().map(|row| texts.of(*row)))?;
+    Ok(Some(Feedback { direction, words }))
+}
+
+/// The query's words and the telling words of texts, each side with its share of the weight.
+fn common_words<'a>(
+    indexes: &Indexes,
+    look: &Look,
+    texts: impl Iterator<Item = &'a str>,
+) -> Result<Vec<Weighted>, MemoryError> {
+    let mut shares: HashMap<String, f32> = HashMap::new();
+    for text in texts {
+        let (mut counts, mut length) = (HashMap::<String, f32>::new(), 0.0_f32);
+        indexes.text.words().each(text, |word| {
+            length += 1.0;
+            if word.len() > 1 && !is_stop_word(word) {
+                *counts.entry(word.to_owned()).or_default() += 1.0;
+            }
+        });
+        for (word, count) in counts {
+            *shares.entry(word).or_default() += count / length;
+        }
+    }
+    let shares: Vec<Weighted> = shares.into_iter().collect();
+    let rarity = indexes.text.rarity(&shares)?;
+    let mut telling: Vec<Weighted> =
+        shares.into_iter().zip(rarity).map(|((word, share), rarity)| (word, share * rarity)).collect();
+    telling.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    telling.truncate(FEEDBACK_WORDS);
+    let sum = |words: &[Weighted]| words.iter().map(|(_, weight)| weight).sum::<f32>().max(f32::MIN_POSITIVE);
+    let (of_query, of_texts) = (sum(&look.words), sum(&telling));
+    let mut words: HashMap<String, f32> =
+        look.words.iter().map(|(word, weight)| (word.clone(), QUERY_STAYS * weight / of_query)).collect();
+    for (word, weight) in telling {
+        *words.entry(word).or_default() += (1.0 - QUERY_STAYS) * weight / of_texts;
+    }
+    let mut words: Vec<Weighted> = words.into_iter().collect();
+    words.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(words)
+}
+
+/// Measures every candidate again, with feedback.
+pub(crate) fn measure_again(
+    indexes: &Indexes,
+    feedback: &Feedback,
+    candidates: &mut [Candidate],
+    texts: &Texts,
+) -> Result<(), MemoryError> {
+    let rows: Vec<u64> = candidates.iter().map(|candidate| candidate.row).collect();
+    let given: Vec<&str> = rows.iter().map(|row| texts.of(*row)).collect();
+    let scores = indexes.text.score(&feedback.words, &given)?;
+    let rarity = total_rarity(indexes, &feedback.words)?;
+    let cosines = indexes.vectors.cosines(&feedback.direction, &rows);
+    for ((candidate, score), cosine) in candidates.iter_mut().zip(scores).zip(cosines) {
+        candidate.feedback_words = f64::from(score) / rarity;
+        candidate.feedback_cosine = cosine.unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// The score of what was asked, before any feedback.
+fn asked(candidate: &Candidate, rarity: f64) -> f64 {
+    KEYWORD * f64::from(candidate.bm25) / rarity + (1.0 - KEYWORD) * f64::from(candidate.cosine.unwrap_or_default())
 }
 
 /// What a text of average length would score that has each word once.
@@ -134,18 +213,21 @@ fn total_rarity(indexes: &Indexes, words: &[Weighted]) -> Result<f64, MemoryErro
 /// The candidates by their scores, best first.
 pub(crate) fn score(indexes: &Indexes, look: &Look, candidates: &[Candidate]) -> Result<Vec<Scored>, MemoryError> {
     let rarity = total_rarity(indexes, &look.words)?;
-    let weights = match look.mode {
-        MemoryMode::Keyword => Weights { keyword: 1.0, vector: 0.0, feedback: 0.0 },
-        MemoryMode::Semantic => Weights { keyword: 0.0, vector: 1.0, feedback: 0.0 },
-        MemoryMode::Hybrid => WEIGHTS,
+    let (keyword, vector, feedback) = match look.mode {
+        MemoryMode::Keyword => (1.0, 0.0, 0.0),
+        MemoryMode::Semantic => (0.0, 1.0, 0.0),
+        MemoryMode::Hybrid => ((1.0 - FEEDBACK) * KEYWORD, (1.0 - FEEDBACK) * (1.0 - KEYWORD), FEEDBACK),
     };
+    let mut known = HashSet::with_capacity(candidates.len());
     let mut scored: Vec<Scored> = candidates
         .iter()
+        .filter(|candidate| known.insert(candidate.row))
         .map(|candidate| {
             let cosine = candidate.cosine.unwrap_or_default();
-            let keyword_part = weights.keyword * f64::from(candidate.bm25) / rarity;
-            let vector_part = weights.vector * f64::from(cosine);
-            let feedback_part = weights.feedback * f64::from(candidate.feedback.unwrap_or_default());
+            let keyword_part = keyword * f64::from(candidate.bm25) / rarity;
+            let vector_part = vector * f64::from(cosine);
+            let again = KEYWORD * candidate.feedback_words + (1.0 - KEYWORD) * f64::from(candidate.feedback_cosine);
+            let feedback_part = feedback * again;
             Scored {
                 row: candidate.row,
                 score: keyword_part + vector_part + feedback_part,
@@ -178,7 +260,8 @@ mod tests {
 
     #[test]
     fn newer_counts_more_only_where_it_is_asked_for() {
-        for (days, recency, expected) in [(0, 1.0, 0.8), (30, 0.0, 0.8), (30, 1.0, 0.4), (30, 0.5, 0.6), (-5, 1.0, 0.8)] {
+        for (days, recency, expected) in [(0, 1.0, 0.8), (30, 0.0, 0.8), (30, 1.0, 0.4), (30, 0.5, 0.6), (-5, 1.0, 0.8)]
+        {
             let mut scored = Scored { score: 0.8, ..Scored::default() };
             age(&mut scored, days * 86_400_000, recency);
             assert!((scored.score - expected).abs() < 1e-9, "{days} {recency}: {}", scored.score);

@@ -57,7 +57,8 @@ impl Indexes {
 
     /// After a sudden end the text index may lack rows of the catalogue, or have some too many.
     fn align(&self) -> Result<(), MemoryError> {
-        let mut missing: std::collections::HashSet<u64> = self.catalog.recalled()?.into_iter().map(|(row, _)| row).collect();
+        let mut missing: std::collections::HashSet<u64> =
+            self.catalog.recalled()?.into_iter().map(|(row, _)| row).collect();
         for row in self.text.rows()? {
             if !missing.remove(&row) {
                 self.text.remove(row);
@@ -101,11 +102,6 @@ impl Indexes {
         let mut queue = self.to_embed.lock().unwrap_or_else(PoisonError::into_inner);
         let most = most.min(queue.len());
         queue.drain(..most).collect()
-    }
-
-    /// How many rows wait for a vector.
-    pub(crate) fn waiting(&self) -> usize {
-        self.to_embed.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Takes the kept vectors of all rows up, and queues the rows without one.

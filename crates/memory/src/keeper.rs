@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Memories, MemoryError, indexes::Indexes, watch::{Changes, Watch}};
+use crate::{
+    Memories, MemoryError,
+    indexes::Indexes,
+    watch::{Changes, Watch},
+};
 
 /// How long something may wait for a commit.
 const COMMIT_AFTER: Duration = Duration::from_secs(2);
@@ -54,9 +58,13 @@ impl Keeper {
         let stop = Arc::new(AtomicBool::new(false));
         let mut keeper = Self { memories: memories.clone(), stop: stop.clone(), threads: Vec::new() };
         let (files, end) = (memories.clone(), stop.clone());
-        keeper.threads.push(thread::Builder::new().name("memory-files".into()).spawn(move || keep_files(&files, &end))?);
+        keeper
+            .threads
+            .push(thread::Builder::new().name("memory-files".into()).spawn(move || keep_files(&files, &end))?);
         let vectors = memories.clone();
-        keeper.threads.push(thread::Builder::new().name("memory-vectors".into()).spawn(move || keep_vectors(&vectors, &stop))?);
+        keeper
+            .threads
+            .push(thread::Builder::new().name("memory-vectors".into()).spawn(move || keep_vectors(&vectors, &stop))?);
         Ok(keeper)
     }
 }
@@ -77,7 +85,10 @@ fn keep_files(memories: &Memories, stop: &AtomicBool) {
     let mut heard = 0;
     while !stop.load(Ordering::Acquire) {
         if let Err(error) = look_after_files(memories, watch.as_mut()) {
-            tracing::warn!(error = osmoda_ipc::chain(&error), "files and index could not be brought together; tried again");
+            tracing::warn!(
+                error = osmoda_ipc::chain(&error),
+                "files and index could not be brought together; tried again"
+            );
         }
         let indexes = memories.indexes();
         let pending = indexes.text.pending();
@@ -130,8 +141,16 @@ fn keep_vectors(memories: &Memories, stop: &AtomicBool) {
     }
 }
 
+impl Memories {
+    /// Computes the vectors of what was stored last, a batch at a time; `false` where all have one. [`Keeper`] does it in the
+    /// background.
+    pub fn embed_some(&self) -> Result<bool, MemoryError> {
+        embed_some(self, &self.indexes())
+    }
+}
+
 /// Computes the vectors of the next rows; `false` where there is nothing to do.
-pub(crate) fn embed_some(memories: &Memories, indexes: &Indexes) -> Result<bool, MemoryError> {
+fn embed_some(memories: &Memories, indexes: &Indexes) -> Result<bool, MemoryError> {
     let Some(model) = memories.model() else { return Ok(false) };
     let rows = indexes.next_to_embed(model.engine.batch());
     if rows.is_empty() {

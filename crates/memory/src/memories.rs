@@ -12,13 +12,14 @@ use std::{
 
 use jiff::Timestamp;
 use osmoda_api::agentd::{
-    MemoryHealthReport, MemoryItem, MemoryListRequest, MemoryModel, MemoryNew, MemoryPage, MemoryReindexed, MemoryStatus,
-    MemoryStored,
+    MemoryHealthReport, MemoryItem, MemoryListRequest, MemoryModel, MemoryNew, MemoryPage, MemoryReindexed,
+    MemoryStatus, MemoryStored,
 };
 
 use crate::{
-    MemoryError, Model, embed,
+    MemoryError, Model,
     catalog::Row,
+    embed,
     folder::{self, Folder, Stamp},
     indexes::{Indexes, read_note},
     keeper::Bell,
@@ -110,13 +111,20 @@ impl Memories {
 
     /// The same, with where it is from. What is known from there is not stored again.
     pub fn store_from(&self, new: MemoryNew, source: Option<String>) -> Result<MemoryStored, MemoryError> {
-        let note = Note::new(new, source, Timestamp::now())?;
+        let mut note = Note::new(new, source, Timestamp::now())?;
         let print = note.fingerprint();
         let _gate = self.gate();
-        let _stripe = self.0.stripes[usize::from(print[0]) % STRIPES].lock().unwrap_or_else(PoisonError::into_inner);
+        let _stripe = self.0.stripes[stripe(&note, &print)].lock().unwrap_or_else(PoisonError::into_inner);
         let indexes = self.indexes();
-        if let Some(known) = note.source.as_deref().map(|source| indexes.catalog.by_source(source)).transpose()?.flatten() {
-            return Ok(MemoryStored { id: known.id, status: MemoryStatus::Repeated, count: known.count, superseded: None });
+        if let Some(known) =
+            note.source.as_deref().map(|source| indexes.catalog.by_source(source)).transpose()?.flatten()
+        {
+            return Ok(MemoryStored {
+                id: known.id,
+                status: MemoryStatus::Repeated,
+                count: known.count,
+                superseded: None,
+            });
         }
         if let Some(id) = &note.supersedes {
             if indexes.catalog.by_id(id)?.is_none() {
@@ -127,11 +135,13 @@ impl Memories {
             self.0.bell.ring();
             return Ok(stored);
         }
-        let older = match (&note.supersedes, &note.key) {
-            (Some(id), _) => Some(id.clone()),
-            (None, Some(key)) => indexes.catalog.by_key(key)?.map(|row| row.id),
-            (None, None) => None,
-        };
+        if let Some(known) = note.key.as_deref().map(|key| indexes.catalog.by_key(key)).transpose()?.flatten() {
+            // Clocks are set back, and two memories have one moment: what came last must say so itself.
+            let after = Timestamp::from_millisecond(known.created + 1).unwrap_or(note.created);
+            note.created = note.created.max(after);
+            note.supersedes.get_or_insert(known.id);
+        }
+        let older = note.supersedes.clone();
         let file = Folder::place(&note.id, note.created);
         folder::create(&self.0.folder.root().join(&file), note.print().as_bytes())?;
         indexes.index_file(&file)?;
@@ -145,7 +155,8 @@ impl Memories {
         let Some(known) = indexes.catalog.by_print(print)? else { return Ok(None) };
         let path = self.0.folder.root().join(&known.file);
         // The file is the truth: a person may have changed it since.
-        let there = Stamp::of(&path).ok().and_then(|stamp| read_note(&path, stamp)).filter(|note| note.fingerprint() == *print);
+        let there =
+            Stamp::of(&path).ok().and_then(|stamp| read_note(&path, stamp)).filter(|note| note.fingerprint() == *print);
         let Some(mut note) = there else {
             indexes.index_file(&known.file)?;
             return Ok(None);
@@ -322,6 +333,15 @@ impl Memories {
     }
 }
 
+/// Who stores the same, or for the same key, waits for the other.
+fn stripe(note: &Note, print: &[u8; 32]) -> usize {
+    let sum = note
+        .key
+        .as_deref()
+        .map(|key| key.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte))));
+    sum.unwrap_or_else(|| usize::from(print[0])) % STRIPES
+}
+
 fn item(folder: &Folder, row: &Row) -> Option<MemoryItem> {
     let path = folder.root().join(&row.file);
     let note = read_note(&path, Stamp::of(&path).ok()?)?;
@@ -332,7 +352,8 @@ fn item(folder: &Folder, row: &Row) -> Option<MemoryItem> {
 fn current(folder: &Folder) -> Result<PathBuf, MemoryError> {
     let file = folder.index().join(CURRENT);
     let name = fs::read_to_string(&file).unwrap_or_default();
-    let name = if name.starts_with('g') && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) { name } else { "g0".into() };
+    let name =
+        if name.starts_with('g') && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) { name } else { "g0".into() };
     for entry in fs::read_dir(folder.index()).into_iter().flatten().flatten() {
         let other = entry.file_name();
         if other.to_str() != Some(&name) && other.as_encoded_bytes().starts_with(b"g") {

@@ -97,7 +97,9 @@ impl Note {
         let time = |key: &str| text(key).and_then(|text| Timestamp::from_str(&text).ok());
         let tags = match keys.get("tags") {
             Some(Value::Array(tags)) => tags.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            Some(Value::String(tags)) => tags.split([',', ' ']).filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+            Some(Value::String(tags)) => {
+                tags.split([',', ' ']).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+            }
             _ => Vec::new(),
         };
         let created = time("created").unwrap_or(modified);
@@ -193,7 +195,12 @@ impl Note {
 /// Words as they are compared. Numbers keep what stands inside them: 10.0.0.5 is not 10.0.05.
 fn words(text: &str) -> impl Iterator<Item = String> {
     text.split_whitespace()
-        .map(|word| word.trim_matches(|letter: char| matches!(letter, '.' | ',' | ';' | ':' | '!' | '?' | '"' | '\'' | '`' | '*')).to_lowercase())
+        .map(|word| {
+            word.trim_matches(|letter: char| {
+                matches!(letter, '.' | ',' | ';' | ':' | '!' | '?' | '"' | '\'' | '`' | '*')
+            })
+            .to_lowercase()
+        })
         .filter(|word| !word.is_empty())
 }
 
@@ -269,7 +276,8 @@ mod tests {
 
     #[test]
     fn a_torn_or_empty_file_is_no_memory() {
-        for file in ["", "\n\n", "---\nid: mem_1\ncount: 1\n", "---\nid: mem_1\n---\n", "---\nid: mem_1\n---\n# ...\n"] {
+        for file in ["", "\n\n", "---\nid: mem_1\ncount: 1\n", "---\nid: mem_1\n---\n", "---\nid: mem_1\n---\n# ...\n"]
+        {
             assert_eq!(Note::parse(file, "x", Timestamp::UNIX_EPOCH), None, "{file:?}");
         }
     }

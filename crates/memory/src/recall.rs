@@ -11,7 +11,7 @@ use crate::{
     embed,
     filter::Filter,
     folder::Stamp,
-    fusion::{self, Candidate, Scored},
+    fusion::{self, Candidate, Scored, Texts},
     indexes::Indexes,
     snippet::snippet,
     text::{Weighted, Words},
@@ -57,7 +57,8 @@ impl Memories {
             let changed = changed(&indexes, &results);
             tries -= 1;
             if changed.is_empty() || tries == 0 {
-                let results = results.into_iter().filter(|found| !changed.contains(&found.row.file)).map(|found| found.result);
+                let results =
+                    results.into_iter().filter(|found| !changed.contains(&found.row.file)).map(|found| found.result);
                 return Ok(MemoryResults { results: results.collect(), mode: look.mode, note: look.note });
             }
             // A file that a person has changed or removed since: what it said is not served again.
@@ -66,9 +67,18 @@ impl Memories {
         }
     }
 
+    /// The text leg alone, as the bench measures it: the best rows for a question's words, with their BM25 scores.
+    pub fn search_words(&self, query: &str, most: usize) -> Result<Vec<(u64, f32)>, MemoryError> {
+        let text = &self.indexes().text;
+        text.search(&text.query_words(query)?, &Filter::default(), most)
+    }
+
     fn look(&self, query: &MemoryQuery, recency: f64) -> Result<Look, MemoryError> {
         if query.query.len() > LONGEST_QUERY {
-            return Err(MemoryError::field("query", format!("has {} bytes; {LONGEST_QUERY} is the most", query.query.len())));
+            return Err(MemoryError::field(
+                "query",
+                format!("has {} bytes; {LONGEST_QUERY} is the most", query.query.len()),
+            ));
         }
         let recency = query.recency.unwrap_or(recency);
         if !(0.0..=1.0).contains(&recency) {
@@ -76,18 +86,20 @@ impl Memories {
         }
         let filter = Filter::of(query, &Zoned::now())?;
         let indexes = self.indexes();
-        let words = indexes.text.words().of_query(&query.query);
+        let words = indexes.text.query_words(&query.query)?;
         if words.is_empty() && !query.query.chars().any(char::is_alphanumeric) {
             return Err(MemoryError::EmptyQuery);
         }
-        let rarity = indexes.text.rarity(&words)?;
-        let words = Words::rarest(words, &rarity);
         let asked = query.mode.unwrap_or_default();
         let mut look = Look { mode: asked, words, vector: None, filter, recency, note: None };
         if asked == MemoryMode::Keyword {
             return Ok(look);
         }
-        let why = if self.inner().is_loading.load(std::sync::atomic::Ordering::Acquire) { "it is still being loaded" } else { "none is installed" };
+        let why = if self.inner().is_loading.load(std::sync::atomic::Ordering::Acquire) {
+            "it is still being loaded"
+        } else {
+            "none is installed"
+        };
         match self.model() {
             Some(model) => {
                 let text = &query.query[..query.query.floor_char_boundary(LONGEST_MEANING)];
@@ -149,13 +161,14 @@ pub(crate) fn order(indexes: &Indexes, look: &Look, most: usize) -> Result<Vec<(
         candidates[place].cosine = Some(*cosine);
         candidates[place].vector_rank = u32::try_from(rank + 1).ok();
     }
-    if let (Some(vector), MemoryMode::Hybrid) = (&look.vector, look.mode) {
-        let feedback = fusion::feedback(indexes, vector, &mut candidates, &look.words)?;
-        if let Some(feedback) = feedback {
-            for (row, _) in near(&feedback) {
+    if look.mode == MemoryMode::Hybrid {
+        let mut texts = Texts::default();
+        if let Some(feedback) = fusion::feedback(indexes, look, &mut candidates, &mut texts)? {
+            for (row, _) in near(&feedback.direction) {
                 at(row, &mut candidates);
             }
-            fusion::complete(indexes, vector, Some(&feedback), &mut candidates, &look.words)?;
+            fusion::complete(indexes, look, &mut candidates, &mut texts)?;
+            fusion::measure_again(indexes, &feedback, &mut candidates, &texts)?;
         }
     }
     let scored = fusion::score(indexes, look, &candidates)?;
@@ -165,7 +178,8 @@ pub(crate) fn order(indexes: &Indexes, look: &Look, most: usize) -> Result<Vec<(
     let by_row: HashMap<u64, Scored> = scored.into_iter().map(|scored| (scored.row, scored)).collect();
     let rows = indexes.catalog.rows(&rows)?.into_iter();
     let rows = rows.filter(|row| row.retired_by.is_none() && row.expires.is_none_or(|expires| expires > now));
-    let mut found: Vec<(Row, Scored)> = rows.filter_map(|row| Some((by_row.get(&row.row)?.clone(), row))).map(|(scored, row)| (row, scored)).collect();
+    let mut found: Vec<(Row, Scored)> =
+        rows.filter_map(|row| Some((by_row.get(&row.row)?.clone(), row))).map(|(scored, row)| (row, scored)).collect();
     for (row, scored) in &mut found {
         fusion::age(scored, now - row.time, look.recency);
     }
@@ -202,7 +216,9 @@ fn rank(indexes: &Indexes, look: &Look, most: usize, with_why: bool) -> Result<V
 fn same_words(words: &Words, a: &Row, b: &Row) -> bool {
     let set = |row: &Row| {
         let mut set = HashSet::new();
-        words.each(&row.text(), |word| drop(set.insert(word.to_owned())));
+        words.each(&row.text(), |word| {
+            set.insert(word.to_owned());
+        });
         set
     };
     let (a, b) = (set(a), set(b));

@@ -29,10 +29,15 @@ pub(crate) fn snippet(words: &Words, text: &str, wanted: &HashSet<&str>) -> (Str
     });
     let start = best.map_or(0, |first| hits[first].1.start);
     // A little of what stands before, from the beginning of a word.
-    let from = text[..text.floor_char_boundary(start.saturating_sub(40))].rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let from =
+        text[..text.floor_char_boundary(start.saturating_sub(40))].rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let from = text.ceil_char_boundary(from);
     let until = text.floor_char_boundary(from + LENGTH + 40);
-    let until = if until < text.len() { text[from..until].rfind(char::is_whitespace).map_or(until, |at| from + at) } else { until };
+    let until = if until < text.len() {
+        text[from..until].rfind(char::is_whitespace).map_or(until, |at| from + at)
+    } else {
+        until
+    };
     let mut out = String::with_capacity(LENGTH + 64);
     if from > 0 {
         out.push('\u{2026}');
@@ -61,7 +66,11 @@ mod tests {
     #[test]
     fn the_part_that_matches_is_shown() {
         let words = Words::default();
-        let text = format!("{} The web server listens on port 8443. {}", "Nothing here. ".repeat(40), "Nor there. ".repeat(40));
+        let text = format!(
+            "{} The web server listens on port 8443. {}",
+            "Nothing here. ".repeat(40),
+            "Nor there. ".repeat(40)
+        );
         let (snippet, matched) = snippet(&words, &text, &HashSet::from(["port", "server", "listen"]));
         assert!(snippet.contains("web **server** **listens** on **port** 8443"), "{snippet}");
         assert!(snippet.starts_with('\u{2026}') && snippet.ends_with('\u{2026}') && snippet.len() < 400);

@@ -59,11 +59,19 @@ pub(crate) async fn reindex(
     blocking(move || agentd.memories.reindex(request.vectors.unwrap_or(false))).await
 }
 
-pub(crate) async fn junk(agentd: Arc<Agentd>, _call: Call, request: MemoryJunkRequest) -> Result<MemoryJunkList, Fault> {
+pub(crate) async fn junk(
+    agentd: Arc<Agentd>,
+    _call: Call,
+    request: MemoryJunkRequest,
+) -> Result<MemoryJunkList, Fault> {
     blocking(move || agentd.memories.junk(&request)).await
 }
 
-pub(crate) async fn prune(agentd: Arc<Agentd>, _call: Call, request: MemoryPruneRequest) -> Result<MemoryForgotten, Fault> {
+pub(crate) async fn prune(
+    agentd: Arc<Agentd>,
+    _call: Call,
+    request: MemoryPruneRequest,
+) -> Result<MemoryForgotten, Fault> {
     blocking(move || agentd.memories.prune(&request.ids)).await.map(|forgotten| MemoryForgotten { forgotten })
 }
 

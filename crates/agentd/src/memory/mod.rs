@@ -1,8 +1,6 @@
 //! What the machine knows already, as memories: the ledger's events and incidents. What memory is stands in crates/memory.
 
-use osmoda_api::agentd::{
-    Event, IncidentListRequest, MemoryIngestRequest, MemoryIngested, MemoryNew, MemoryStatus,
-};
+use osmoda_api::agentd::{Event, IncidentListRequest, MemoryIngestRequest, MemoryIngested, MemoryNew, MemoryStatus};
 use osmoda_ipc::Fault;
 use osmoda_ledger::{Query, Reader};
 use osmoda_memory::Memories;
@@ -17,7 +15,11 @@ const LONGEST_SUMMARY: usize = 300;
 const OWN: &str = "memory_";
 
 /// Takes the ledger's events in, oldest first. What is known is not stored again, so it can be repeated.
-pub(crate) fn from_ledger(memories: &Memories, reader: &Reader, request: &MemoryIngestRequest) -> Result<MemoryIngested, Fault> {
+pub(crate) fn from_ledger(
+    memories: &Memories,
+    reader: &Reader,
+    request: &MemoryIngestRequest,
+) -> Result<MemoryIngested, Fault> {
     let limit = request.limit.unwrap_or(1000).clamp(1, 1000);
     let wanted = request.event_type.as_deref().unwrap_or_default();
     let query = Query { limit, after: Some(request.cursor.unwrap_or(0)), ..Query::default() };
@@ -33,7 +35,11 @@ pub(crate) fn from_ledger(memories: &Memories, reader: &Reader, request: &Memory
 }
 
 /// Takes incidents in, with what was tried. An incident that went on since takes its old memory's place.
-pub(crate) fn from_incidents(memories: &Memories, incidents: &Incidents, request: &MemoryIngestRequest) -> Result<MemoryIngested, Fault> {
+pub(crate) fn from_incidents(
+    memories: &Memories,
+    incidents: &Incidents,
+    request: &MemoryIngestRequest,
+) -> Result<MemoryIngested, Fault> {
     let limit = request.limit.unwrap_or(1000).clamp(1, 1000);
     let mut ingested = MemoryIngested::default();
     for summary in incidents.list(&IncidentListRequest { status: None, limit: Some(limit) })? {
@@ -112,9 +118,18 @@ mod tests {
         }))
         .unwrap();
         let memory = of_event(&event);
-        assert!(memory.summary.starts_with("shell_exec.outcome by agent:claude at 2026-11-22T10:00:00.000Z: "), "{}", memory.summary);
+        assert!(
+            memory.summary.starts_with("shell_exec.outcome by agent:claude at 2026-11-22T10:00:00.000Z: "),
+            "{}",
+            memory.summary
+        );
         let detail = memory.detail.unwrap();
-        assert!(detail.contains("command=systemctl restart nginx") && detail.contains("args=a") && detail.contains("ok=true"), "{detail}");
+        assert!(
+            detail.contains("command=systemctl restart nginx")
+                && detail.contains("args=a")
+                && detail.contains("ok=true"),
+            "{detail}"
+        );
         assert!(!detail.contains("req_1"));
     }
 }

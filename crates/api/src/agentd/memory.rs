@@ -1,5 +1,6 @@
 //! Memories: stored once, found by words and by meaning.
 
+use osmoda_ipc::Access;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -300,8 +301,10 @@ endpoint! {
 }
 
 endpoint! {
-    /// Forget a memory: its file, its vector and its place in the index go.
+    /// Forget a memory: its file, its vector and its place in the index go. Operators only.
     MemoryForget = Delete "/memory/item/{id}" as "memory_forget", Destructive, MemoryId => MemoryForgotten, {
+        const ACCESS: Access = Access::Operator;
+
         fn receipt(answer: &MemoryForgotten) -> Value {
             json!(answer)
         }

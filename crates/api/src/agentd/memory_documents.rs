@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use osmoda_ipc::Nothing;
+use osmoda_ipc::{Access, Nothing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -131,8 +131,10 @@ endpoint! {
 }
 
 endpoint! {
-    /// Remove a document with all its parts.
+    /// Remove a document with all its parts. Operators only.
     MemoryDocumentRemove = Delete "/memory/documents/{id}" as "memory_document_remove", Destructive, MemoryDocumentId => MemoryForgotten, {
+        const ACCESS: Access = Access::Operator;
+
         fn receipt(answer: &MemoryForgotten) -> Value {
             json!(answer)
         }

@@ -21,8 +21,8 @@ mod system;
 use osmoda_ipc::EndpointInfo;
 
 pub use self::{
-    approvals::*, backups::*, card::*, files::*, incidents::*, ledger::*, memory::*, memory_documents::*, memory_keeping::*, network::*, operator_files::*, raw::*,
-    requests::*, safety::*, services::*, shell::*, system::*,
+    approvals::*, backups::*, card::*, files::*, incidents::*, ledger::*, memory::*, memory_documents::*,
+    memory_keeping::*, network::*, operator_files::*, raw::*, requests::*, safety::*, services::*, shell::*, system::*,
 };
 
 /// What agentd serves, by subject.

@@ -3,7 +3,9 @@
 use osmoda_api::agentd as api;
 
 use super::{ToolInfo, row as tool};
-use crate::Toolset::{Approval, Backup, FilesAndShell, IdentityAndReceipts, Memory, Safety, ServicesAndNetwork, System};
+use crate::Toolset::{
+    Approval, Backup, FilesAndShell, IdentityAndReceipts, Memory, Safety, ServicesAndNetwork, System,
+};
 
 pub(super) fn rows() -> Vec<ToolInfo> {
     vec![

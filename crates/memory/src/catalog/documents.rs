@@ -62,19 +62,20 @@ impl Catalog {
         }
         let tags = serde_json::to_string(&document.tags).unwrap_or_default();
         let stamp = document.stamp;
-        step.prepare_cached("INSERT OR REPLACE INTO documents VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?.execute(params![
-            document.id,
-            document.name,
-            document.title,
-            document.source,
-            tags,
-            document.added,
-            document.bytes,
-            document.sha256,
-            stamp.modified,
-            stamp.size,
-            stamp.inode
-        ])?;
+        step.prepare_cached("INSERT OR REPLACE INTO documents VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?
+            .execute(params![
+                document.id,
+                document.name,
+                document.title,
+                document.source,
+                tags,
+                document.added,
+                document.bytes,
+                document.sha256,
+                stamp.modified,
+                stamp.size,
+                stamp.inode
+            ])?;
         let mut rows = Vec::with_capacity(parts.len());
         for (number, part) in parts.iter().enumerate() {
             let id = format!("{}#{}", document.id, number + 1);

@@ -98,11 +98,6 @@ impl Catalog {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&self) -> Result<(), MemoryError> {
-        Ok(self.lock().execute_batch("DELETE FROM rows; DELETE FROM documents; DELETE FROM damaged;")?)
-    }
-
     /// Runs many changes in one transaction. Only for a catalogue that nobody else uses.
     pub(crate) fn in_bulk(&self, work: impl FnOnce() -> Result<(), MemoryError>) -> Result<(), MemoryError> {
         self.lock().execute_batch("BEGIN")?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use osmoda_api::agentd::{MemoryJunkItem, MemoryJunkReason, MemoryKind};
-use rusqlite::{OptionalExtension, Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Catalog;
 use crate::{
@@ -34,9 +34,10 @@ pub(crate) struct Row {
     pub(crate) detail: Option<String>,
     pub(crate) text: TextHash,
     pub(crate) stamp: Stamp,
+    pub(crate) created: i64,
 }
 
-const COLUMNS: &str = "row, id, kind, file, time, retired_by, category, tags, key, expires, source, count, summary, detail, text, modified, size, inode";
+const COLUMNS: &str = "row, id, kind, file, time, retired_by, category, tags, key, expires, source, count, summary, detail, text, modified, size, inode, created";
 
 impl Row {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
@@ -59,6 +60,7 @@ impl Row {
             detail: row.get(13)?,
             text: row.get(14)?,
             stamp: Stamp { modified: row.get(15)?, size: row.get(16)?, inode: row.get(17)? },
+            created: row.get(18)?,
         })
     }
 
@@ -96,8 +98,6 @@ pub(crate) struct Indexed {
     pub(crate) added: Vec<Row>,
     /// Rows that are to be found no longer.
     pub(crate) removed: Vec<u64>,
-    /// Whether the file was known as it is.
-    pub(crate) was_known: bool,
 }
 
 impl Catalog {
@@ -107,10 +107,12 @@ impl Catalog {
         let step = connection.savepoint()?;
         let known: Option<(u64, Stamp)> = step
             .prepare_cached("SELECT row, modified, size, inode FROM rows WHERE file = ?1 AND kind = 0")?
-            .query_row([file], |row| Ok((row.get(0)?, Stamp { modified: row.get(1)?, size: row.get(2)?, inode: row.get(3)? })))
+            .query_row([file], |row| {
+                Ok((row.get(0)?, Stamp { modified: row.get(1)?, size: row.get(2)?, inode: row.get(3)? }))
+            })
             .optional()?;
         if known.is_some_and(|(_, known)| known == stamp) {
-            return Ok(Indexed { was_known: true, ..Indexed::default() });
+            return Ok(Indexed::default());
         }
         let mut indexed = Indexed::default();
         if known.is_some() {
@@ -230,7 +232,12 @@ impl Catalog {
     }
 
     /// Memories, newest first, and where the next page begins.
-    pub(crate) fn page(&self, category: Option<&str>, limit: u32, cursor: Option<i64>) -> Result<Vec<Row>, MemoryError> {
+    pub(crate) fn page(
+        &self,
+        category: Option<&str>,
+        limit: u32,
+        cursor: Option<i64>,
+    ) -> Result<Vec<Row>, MemoryError> {
         let connection = self.lock();
         let mut select = connection.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM rows WHERE kind = 0 AND retired_by IS NULL AND (?1 IS NULL OR category = ?1)
@@ -295,7 +302,8 @@ impl Catalog {
         let found = select.query_map(params![now, limit], Row::read)?;
         let junk = found.map(|row| {
             row.map(|row| {
-                let reason = if row.retired_by.is_some() { MemoryJunkReason::Superseded } else { MemoryJunkReason::Expired };
+                let reason =
+                    if row.retired_by.is_some() { MemoryJunkReason::Superseded } else { MemoryJunkReason::Expired };
                 let ts = crate::recall::time_text(row.time);
                 MemoryJunkItem { id: row.id, summary: row.summary, ts, reason, other: row.retired_by }
             })
@@ -334,7 +342,10 @@ pub(super) fn insert(step: &Connection, note: &Note, file: &str, stamp: Stamp) -
 
 /// Finds out anew who took a memory's place, and tells whether it is to be found.
 fn retire(step: &Connection, id: &str, indexed: &mut Indexed) -> rusqlite::Result<()> {
-    let row = step.prepare_cached(&format!("SELECT {COLUMNS} FROM rows WHERE id = ?1"))?.query_row([id], Row::read).optional()?;
+    let row = step
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM rows WHERE id = ?1"))?
+        .query_row([id], Row::read)
+        .optional()?;
     let Some(mut row) = row else { return Ok(()) };
     let by: Option<String> = step
         .prepare_cached(

@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn a_part_stands_under_its_headings() {
         let text = "before\n# Guide\nintro\n## Install\napt install\n```\n# no heading\n```\n### Old ##\nx\n## Use\ny\n#none\n";
-        let found: Vec<(String, String)> = parts("Guide", text).into_iter().map(|part| (part.heading, part.text)).collect();
+        let found: Vec<(String, String)> =
+            parts("Guide", text).into_iter().map(|part| (part.heading, part.text)).collect();
         let expected = [
             ("Guide", "before"),
             ("Guide", "intro"),

@@ -14,7 +14,9 @@ pub(super) fn text(name: &str, content: Vec<u8>) -> Result<String, MemoryError> 
     let unreadable = |why: &str| MemoryError::Unreadable { name: name.to_owned(), why: why.to_owned() };
     let ending = Path::new(name).extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let text = match ending.as_str() {
-        "pdf" => within_patience(name, move || pdf_extract::extract_text_from_mem(&content).map_err(|error| error.to_string()))?,
+        "pdf" => within_patience(name, move || {
+            pdf_extract::extract_text_from_mem(&content).map_err(|error| error.to_string())
+        })?,
         "html" | "htm" | "xhtml" => {
             let html = utf8(name, content)?;
             within_patience(name, move || markdown(&html))?
@@ -23,7 +25,9 @@ pub(super) fn text(name: &str, content: Vec<u8>) -> Result<String, MemoryError> 
         _ => return Err(unreadable("its ending is none of md, txt, rst, org, adoc, log, html, pdf")),
     };
     if !text.chars().any(char::is_alphanumeric) {
-        return Err(unreadable("there is no text in it; a scanned PDF needs its text layer first, as ocrmypdf makes it"));
+        return Err(unreadable(
+            "there is no text in it; a scanned PDF needs its text layer first, as ocrmypdf makes it",
+        ));
     }
     match text.len() > LONGEST {
         true => Err(unreadable("it has more than 32 MiB of text")),
@@ -38,11 +42,15 @@ fn markdown(html: &str) -> Result<String, String> {
 }
 
 fn utf8(name: &str, content: Vec<u8>) -> Result<String, MemoryError> {
-    String::from_utf8(content).map_err(|_| MemoryError::Unreadable { name: name.to_owned(), why: "it is not in UTF-8".into() })
+    String::from_utf8(content)
+        .map_err(|_| MemoryError::Unreadable { name: name.to_owned(), why: "it is not in UTF-8".into() })
 }
 
 /// The readers of other people's formats may panic and may not end; neither is this daemon's end.
-fn within_patience(name: &str, read: impl FnOnce() -> Result<String, String> + Send + 'static) -> Result<String, MemoryError> {
+fn within_patience(
+    name: &str,
+    read: impl FnOnce() -> Result<String, String> + Send + 'static,
+) -> Result<String, MemoryError> {
     let unreadable = |why: String| MemoryError::Unreadable { name: name.to_owned(), why };
     let (done, wait) = mpsc::channel();
     let reader = thread::Builder::new().name("document".into()).stack_size(16 << 20).spawn(move || {
@@ -62,7 +70,13 @@ mod tests {
     fn what_people_write_is_read() {
         let html = b"<html><head><title>t</title><style>p{}</style></head><body><h1>Guide</h1><script>x()</script><p>Ports &amp; <b>hosts</b></p></body></html>";
         let text = text("a.HTML", html.to_vec()).unwrap();
-        assert!(text.contains("# Guide") && text.contains("Ports & **hosts**") && !text.contains("x()") && !text.contains("p{}"), "{text}");
+        assert!(
+            text.contains("# Guide")
+                && text.contains("Ports & **hosts**")
+                && !text.contains("x()")
+                && !text.contains("p{}"),
+            "{text}"
+        );
         assert_eq!(super::text("a.md", b"# \xc3\xa9".to_vec()).unwrap(), "# \u{e9}");
     }
 

@@ -8,12 +8,14 @@ use std::{fs, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
-use osmoda_api::agentd::{MemoryDocument, MemoryDocumentAdded, MemoryDocumentContent, MemoryDocumentNew, MemoryDocuments, MemoryStatus};
+use osmoda_api::agentd::{
+    MemoryDocument, MemoryDocumentAdded, MemoryDocumentContent, MemoryDocumentNew, MemoryDocuments, MemoryStatus,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    MemoryError, Memories,
+    Memories, MemoryError,
     catalog::DocumentRow,
     folder::{self, Stamp},
     front_matter,
@@ -50,7 +52,8 @@ impl Memories {
             Some(source) => self.indexes().catalog.document_from(source)?,
             None => self.indexes().catalog.document_of(&sha256)?,
         };
-        if let Some(document) = old.as_ref().filter(|old| old.sha256 == sha256 && old.name == name && old.tags == tags) {
+        if let Some(document) = old.as_ref().filter(|old| old.sha256 == sha256 && old.name == name && old.tags == tags)
+        {
             return Ok(MemoryDocumentAdded { document: document.clone(), status: MemoryStatus::Repeated });
         }
         let text = extract::text(&name, content.clone())?;
@@ -168,7 +171,10 @@ impl Indexes {
         let file = self.folder.documents().join(id).join(TEXT);
         let stamp = Stamp::of(&file).map_err(MemoryError::io(&file))?;
         let content = fs::read_to_string(&file).map_err(MemoryError::io(&file))?;
-        let damaged = || MemoryError::Unreadable { name: format!("documents/{id}/{TEXT}"), why: "its front matter is damaged".into() };
+        let damaged = || MemoryError::Unreadable {
+            name: format!("documents/{id}/{TEXT}"),
+            why: "its front matter is damaged".into(),
+        };
         let (keys, text) = front_matter::parse(&content).ok_or_else(damaged)?;
         let word = |key: &str| keys.get(key).and_then(Value::as_str).map(str::to_owned);
         let tags = keys.get("tags").and_then(Value::as_array).into_iter().flatten();

@@ -1,7 +1,9 @@
 //! BERT sentence-transformers (all-MiniLM-L6-v2 and its like) with candle: tokens, layers, mean of the tokens.
 
 use candle_core::{D, DType, Device, Result, Tensor};
-use candle_nn::{Embedding, LayerNorm, Linear, Module, VarBuilder, embedding, layer_norm, linear, ops::softmax_last_dim};
+use candle_nn::{
+    Embedding, LayerNorm, Linear, Module, VarBuilder, embedding, layer_norm, linear, ops::softmax_last_dim,
+};
 use serde_json::Value;
 use tokenizers::Tokenizer;
 
@@ -48,7 +50,9 @@ impl Bert {
         }
         let number = |key: &str, range: std::ops::RangeInclusive<usize>| {
             let number = config[key].as_u64().and_then(|number| usize::try_from(number).ok());
-            number.filter(|number| range.contains(number)).ok_or_else(|| folder.bad(format!("config.json: {key} is not in {range:?}")))
+            number
+                .filter(|number| range.contains(number))
+                .ok_or_else(|| folder.bad(format!("config.json: {key} is not in {range:?}")))
         };
         let dimensions = number("hidden_size", 16..=4096)?;
         let heads = number("num_attention_heads", 1..=64)?;
@@ -65,7 +69,8 @@ impl Bert {
             return Err(folder.bad("config.json: hidden_size is no multiple of num_attention_heads"));
         }
         let sequence = folder.json("sentence_bert_config.json")["max_seq_length"].as_u64();
-        let longest = sequence.and_then(|longest| usize::try_from(longest).ok()).unwrap_or(positions).clamp(16, positions);
+        let longest =
+            sequence.and_then(|longest| usize::try_from(longest).ok()).unwrap_or(positions).clamp(16, positions);
         let tokenizer = folder.tokenizer(longest)?;
         let pooling = folder.json("1_Pooling/config.json");
         let first_token_alone = pooling["pooling_mode_cls_token"] == Value::Bool(true);
@@ -85,7 +90,9 @@ impl Bert {
         let positions = at.pp("position_embeddings").get((shape.positions, size), "weight")?;
         let kind = at.pp("token_type_embeddings").get((2, size), "weight")?.get(0)?;
         let norm = layer_norm(size, shape.eps, at.pp("LayerNorm"))?;
-        let layers = (0..shape.layers).map(|number| Layer::build(&root.pp("encoder.layer").pp(number), shape)).collect::<Result<_>>()?;
+        let layers = (0..shape.layers)
+            .map(|number| Layer::build(&root.pp("encoder.layer").pp(number), shape))
+            .collect::<Result<_>>()?;
         Ok((words, positions, kind, norm, layers))
     }
 
@@ -146,7 +153,12 @@ impl Layer {
         })
     }
 
-    fn forward(&self, state: &Tensor, hidden: Option<&Tensor>, (count, length, heads): (usize, usize, usize)) -> Result<Tensor> {
+    fn forward(
+        &self,
+        state: &Tensor,
+        hidden: Option<&Tensor>,
+        (count, length, heads): (usize, usize, usize),
+    ) -> Result<Tensor> {
         let size = state.dim(D::Minus1)?;
         let head = size / heads;
         let split = |all: Tensor| all.reshape((count, length, heads, head))?.transpose(1, 2)?.contiguous();

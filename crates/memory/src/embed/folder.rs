@@ -52,7 +52,9 @@ impl ModelFolder {
     /// Whether it has one vector a token and nothing else.
     pub(super) fn is_static(&self) -> bool {
         let names = safetensors::SafeTensors::deserialize(&self.weights);
-        names.is_ok_and(|tensors| tensors.names().iter().any(|name| *name == "embeddings" || *name == "embedding.weight"))
+        names.is_ok_and(|tensors| {
+            tensors.names().iter().any(|name| *name == "embeddings" || *name == "embedding.weight")
+        })
     }
 
     /// The tokenizer, cutting texts to so many tokens, without padding.

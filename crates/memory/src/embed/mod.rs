@@ -63,7 +63,8 @@ impl Model {
 
     /// A model that can't tell a port from a birthday is broken, whatever its files say.
     fn try_out(&self, path: &std::path::Path) -> Result<(), MemoryError> {
-        let texts = ["The web server listens on port 443.", "Which port does the web server use?", "Her birthday is in May."];
+        let texts =
+            ["The web server listens on port 443.", "Which port does the web server use?", "Her birthday is in May."];
         let bad = |why: &str| MemoryError::BadModel { path: path.to_owned(), why: why.into() };
         let vectors = self.engine.embed(&texts)?;
         let product = |a: usize, b: usize| dot(&vectors[a], &vectors[b]);

@@ -26,7 +26,9 @@ impl StaticModel {
         let tensors = SafeTensors::deserialize(&folder.weights).map_err(|error| folder.bad(error))?;
         let table = tensors.tensor("embeddings").or_else(|_| tensors.tensor("embedding.weight"));
         let table = table.map_err(|error| folder.bad(error))?;
-        let &[rows, dimensions] = table.shape() else { return Err(folder.bad("its table of vectors has not two dimensions")) };
+        let &[rows, dimensions] = table.shape() else {
+            return Err(folder.bad("its table of vectors has not two dimensions"));
+        };
         if rows == 0 || !(16..=4096).contains(&dimensions) {
             return Err(folder.bad(format!("its table of vectors is {rows} x {dimensions}")));
         }
@@ -83,9 +85,12 @@ fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
         Dtype::F32 => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         Dtype::F64 => bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
         Dtype::F16 => bytes.as_chunks().0.iter().map(|bytes| half(u16::from_le_bytes(*bytes))).collect(),
-        Dtype::BF16 => {
-            bytes.as_chunks().0.iter().map(|bytes| f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16)).collect()
-        }
+        Dtype::BF16 => bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16))
+            .collect(),
         _ => return None,
     })
 }
@@ -93,8 +98,12 @@ fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
 fn integers(view: &TensorView<'_>) -> Option<Vec<usize>> {
     let bytes = view.data();
     match view.dtype() {
-        Dtype::I64 => bytes.as_chunks().0.iter().map(|bytes| usize::try_from(i64::from_le_bytes(*bytes)).ok()).collect(),
-        Dtype::I32 => bytes.as_chunks().0.iter().map(|bytes| usize::try_from(i32::from_le_bytes(*bytes)).ok()).collect(),
+        Dtype::I64 => {
+            bytes.as_chunks().0.iter().map(|bytes| usize::try_from(i64::from_le_bytes(*bytes)).ok()).collect()
+        }
+        Dtype::I32 => {
+            bytes.as_chunks().0.iter().map(|bytes| usize::try_from(i32::from_le_bytes(*bytes)).ok()).collect()
+        }
         _ => None,
     }
 }
@@ -118,7 +127,14 @@ mod tests {
 
     #[test]
     fn halves_are_read() {
-        for (bits, value) in [(0x0000, 0.0), (0x3c00, 1.0), (0xc000, -2.0), (0x3555, 0.333_251_95), (0x0001, 5.960_464_5e-8), (0x7bff, 65504.0)] {
+        for (bits, value) in [
+            (0x0000, 0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x0001, 5.960_464_5e-8),
+            (0x7bff, 65504.0),
+        ] {
             assert_eq!(half(bits), value, "{bits:#x}");
         }
         assert!(half(0x7c00).is_infinite() && half(0x7e00).is_nan());

@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-use tantivy::{
-    Searcher, Term,
-    query::Bm25StatisticsProvider,
-    schema::Field,
-};
+use tantivy::{Searcher, Term, query::Bm25StatisticsProvider, schema::Field};
 
 use super::{Entry, Weighted, Words};
 use crate::{MemoryError, filter::Filter};
@@ -73,7 +69,10 @@ impl Statistics {
     /// The inverse document frequency of each of the query's words.
     pub(super) fn rarity(&self) -> Vec<f32> {
         let texts = self.texts as f32;
-        self.frequencies.iter().map(|(_, count)| (1.0 + (texts - *count as f32 + 0.5) / (*count as f32 + 0.5)).ln()).collect()
+        self.frequencies
+            .iter()
+            .map(|(_, count)| (1.0 + (texts - *count as f32 + 0.5) / (*count as f32 + 0.5)).ln())
+            .collect()
     }
 
     pub(super) fn score(&self, fresh: &Fresh, words: &[Weighted]) -> f32 {

@@ -8,7 +8,7 @@ use std::{
     collections::HashSet,
     fs,
     ops::Bound,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
@@ -20,8 +20,8 @@ use tantivy::{
     schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions},
 };
 
-pub(crate) use self::words::{Words, is_stop_word};
 use self::fresh::{Fresh, Statistics};
+pub(crate) use self::words::{Words, is_stop_word};
 use crate::{MemoryError, filter::Filter};
 
 const WRITER_BYTES: usize = 48 << 20;
@@ -54,7 +54,6 @@ struct Fields {
 
 /// The index.
 pub(crate) struct TextIndex {
-    folder: PathBuf,
     fields: Fields,
     writer: Mutex<IndexWriter>,
     reader: IndexReader,
@@ -85,7 +84,8 @@ impl TextIndex {
     fn open_there(folder: &Path) -> Result<(Self, bool), MemoryError> {
         fs::create_dir_all(folder).map_err(MemoryError::io(folder))?;
         let mut schema = Schema::builder();
-        let indexing = TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(IndexRecordOption::WithFreqs);
+        let indexing =
+            TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(IndexRecordOption::WithFreqs);
         let fields = Fields {
             row: schema.add_u64_field("row", FAST | INDEXED),
             body: schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing)),
@@ -96,18 +96,29 @@ impl TextIndex {
         };
         let directory = MmapDirectory::open(folder).map_err(|error| MemoryError::Text(error.into()))?;
         let is_new = !Index::exists(&directory).map_err(|error| MemoryError::Text(error.into()))?;
-        let index = Index::builder().schema(schema.build()).settings(IndexSettings::default()).open_or_create(directory)?;
+        let index =
+            Index::builder().schema(schema.build()).settings(IndexSettings::default()).open_or_create(directory)?;
         let words = Words::default();
         index.tokenizers().register(ANALYZER, words.analyzer());
         let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let pending = RwLock::default();
-        Ok((Self { folder: folder.to_owned(), fields, writer: Mutex::new(writer), reader, pending, words }, is_new))
+        Ok((Self { fields, writer: Mutex::new(writer), reader, pending, words }, is_new))
     }
 
     /// The words of texts.
     pub(crate) fn words(&self) -> &Words {
         &self.words
+    }
+
+    /// What is looked for of a query.
+    pub(crate) fn query_words(&self, query: &str) -> Result<Vec<Weighted>, MemoryError> {
+        let words = self.words.of_query(query);
+        if words.len() <= Words::MOST {
+            return Ok(words);
+        }
+        let rarity = self.rarity(&words)?;
+        Ok(Words::rarest(words, &rarity))
     }
 
     /// Adds an entry; it is found from now on.
@@ -168,17 +179,6 @@ impl TextIndex {
         Ok(())
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&self) -> Result<(), MemoryError> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.delete_all_documents()?;
-        writer.commit()?;
-        let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
-        self.reader.reload()?;
-        *pending = Pending::default();
-        Ok(())
-    }
-
     /// The rows that the index on disk holds.
     pub(crate) fn rows(&self) -> Result<Vec<u64>, MemoryError> {
         let searcher = self.reader.searcher();
@@ -190,13 +190,13 @@ impl TextIndex {
         Ok(rows)
     }
 
-    /// The folder's size on disk in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        crate::folder::size_of(&self.folder)
-    }
-
     /// The best rows for these words, best first.
-    pub(crate) fn search(&self, words: &[Weighted], filter: &Filter, most: usize) -> Result<Vec<(u64, f32)>, MemoryError> {
+    pub(crate) fn search(
+        &self,
+        words: &[Weighted],
+        filter: &Filter,
+        most: usize,
+    ) -> Result<Vec<(u64, f32)>, MemoryError> {
         if words.is_empty() || most == 0 {
             return Ok(Vec::new());
         }
@@ -211,7 +211,9 @@ impl TextIndex {
             found.extend(self.rows_of(&searcher, hits)?.into_iter().filter(|(row, _)| !gone.contains(row)));
         }
         let fresh = fresh.iter().filter(|fresh| fresh.passes(filter));
-        found.extend(fresh.map(|fresh| (fresh.entry.row, statistics.score(fresh, words))).filter(|(_, score)| *score > 0.0));
+        found.extend(
+            fresh.map(|fresh| (fresh.entry.row, statistics.score(fresh, words))).filter(|(_, score)| *score > 0.0),
+        );
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
         found.truncate(most);
         Ok(found)
@@ -251,7 +253,11 @@ impl TextIndex {
         let body = self.fields.body;
         let word = |(word, weight): &Weighted| -> Box<dyn Query> {
             let term = TermQuery::new(Term::from_field_text(body, word), IndexRecordOption::WithFreqs);
-            if (*weight - 1.0).abs() < f32::EPSILON { Box::new(term) } else { Box::new(BoostQuery::new(Box::new(term), *weight)) }
+            if (*weight - 1.0).abs() < f32::EPSILON {
+                Box::new(term)
+            } else {
+                Box::new(BoostQuery::new(Box::new(term), *weight))
+            }
         };
         let mut words: Vec<(Occur, Box<dyn Query>)> = words.iter().map(|one| (Occur::Should, word(one))).collect();
         let words: Box<dyn Query> = match (words.len(), words.pop()) {
@@ -262,7 +268,8 @@ impl TextIndex {
         if filters.is_empty() {
             return words;
         }
-        let filters = filters.into_iter().map(|one| (Occur::Must, Box::new(ConstScoreQuery::new(one, 0.0)) as Box<dyn Query>));
+        let filters =
+            filters.into_iter().map(|one| (Occur::Must, Box::new(ConstScoreQuery::new(one, 0.0)) as Box<dyn Query>));
         Box::new(BooleanQuery::new(filters.chain([(Occur::Must, words)]).collect()))
     }
 

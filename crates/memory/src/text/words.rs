@@ -2,29 +2,26 @@
 
 use std::collections::HashMap;
 
-use tantivy::tokenizer::{
-    Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, TextAnalyzer, TokenStream,
-};
+use tantivy::tokenizer::{Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, TextAnalyzer, TokenStream};
 
 use super::Weighted;
 
 /// Longer words are base64 and its like.
 const LONGEST: usize = 64;
-/// More different words than this add time and no meaning.
-const MOST_WORDS: usize = 32;
 /// So much of a query is read.
 const LONGEST_QUERY: usize = 32_768;
 
 /// Words that stand in every text and mean little by themselves.
 const STOP_WORDS: [&str; 123] = [
-    "a", "about", "after", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been",
-    "before", "being", "between", "both", "but", "by", "can", "could", "did", "do", "does", "doing", "during", "each",
-    "for", "from", "had", "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "if", "in",
-    "into", "is", "it", "its", "just", "me", "more", "most", "my", "no", "nor", "not", "of", "on", "once", "only", "or",
-    "other", "our", "ours", "over", "own", "s", "same", "she", "should", "so", "some", "such", "t", "than", "that", "the",
-    "their", "theirs", "them", "then", "there", "these", "they", "this", "those", "through", "to", "too", "under", "until",
-    "up", "us", "very", "was", "we", "were", "what", "when", "where", "which", "while", "who", "whom", "why", "will",
-    "with", "would", "you", "your", "yours", "m", "re", "ve", "ll", "d", "don", "shall", "may", "might", "must",
+    "a", "about", "after", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because",
+    "been", "before", "being", "between", "both", "but", "by", "can", "could", "did", "do", "does", "doing", "during",
+    "each", "for", "from", "had", "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "if",
+    "in", "into", "is", "it", "its", "just", "me", "more", "most", "my", "no", "nor", "not", "of", "on", "once",
+    "only", "or", "other", "our", "ours", "over", "own", "s", "same", "she", "should", "so", "some", "such", "t",
+    "than", "that", "the", "their", "theirs", "them", "then", "there", "these", "they", "this", "those", "through",
+    "to", "too", "under", "until", "up", "us", "very", "was", "we", "were", "what", "when", "where", "which", "while",
+    "who", "whom", "why", "will", "with", "would", "you", "your", "yours", "m", "re", "ve", "ll", "d", "don", "shall",
+    "may", "might", "must",
 ];
 
 /// Whether a word stands in every text.
@@ -41,12 +38,19 @@ pub(crate) struct Words {
 
 impl Default for Words {
     fn default() -> Self {
-        let base = || TextAnalyzer::builder(SimpleTokenizer::default()).filter(RemoveLongFilter::limit(LONGEST)).filter(LowerCaser);
+        let base = || {
+            TextAnalyzer::builder(SimpleTokenizer::default())
+                .filter(RemoveLongFilter::limit(LONGEST))
+                .filter(LowerCaser)
+        };
         Self { stemmed: base().filter(Stemmer::new(Language::English)).build(), plain: base().build() }
     }
 }
 
 impl Words {
+    /// More different words than this add time and no meaning.
+    pub(crate) const MOST: usize = 32;
+
     /// As Tantivy wants it.
     pub(super) fn analyzer(&self) -> TextAnalyzer {
         self.stemmed.clone()
@@ -87,19 +91,18 @@ impl Words {
         for (place, (word, _)) in all.iter().filter(|(_, stop)| without_others || !*stop).enumerate() {
             self.each(word, |stem| counted.entry(stem.to_owned()).or_insert((place, 0.0)).1 += 1.0);
         }
-        let mut words: Vec<(usize, Weighted)> = counted.into_iter().map(|(word, (place, count))| (place, (word, count))).collect();
+        let mut words: Vec<(usize, Weighted)> =
+            counted.into_iter().map(|(word, (place, count))| (place, (word, count))).collect();
         words.sort_by_key(|(place, _)| *place);
         words.into_iter().map(|(_, word)| word).collect()
     }
 
     /// The words that say most, given how rare each is.
     pub(crate) fn rarest(words: Vec<Weighted>, rarity: &[f32]) -> Vec<Weighted> {
-        if words.len() <= MOST_WORDS {
-            return words;
-        }
-        let mut ranked: Vec<(f32, Weighted)> = rarity.iter().copied().zip(words).map(|(rarity, word)| (rarity * word.1, word)).collect();
+        let mut ranked: Vec<(f32, Weighted)> =
+            rarity.iter().copied().zip(words).map(|(rarity, word)| (rarity * word.1, word)).collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-        ranked.truncate(MOST_WORDS);
+        ranked.truncate(Self::MOST);
         ranked.into_iter().map(|(_, word)| word).collect()
     }
 }
@@ -118,10 +121,16 @@ mod tests {
         let words = Words::default();
         for (query, expected) in [
             ("Which port does the web-server use?", vec!["port", "web", "server", "use"]),
-            ("\"quoted\" AND (x OR y) NEAR/3 z* -minus body:term ^2", vec!["quot", "x", "y", "near", "3", "z", "minus", "bodi", "term", "2"]),
+            (
+                "\"quoted\" AND (x OR y) NEAR/3 z* -minus body:term ^2",
+                vec!["quot", "x", "y", "near", "3", "z", "minus", "bodi", "term", "2"],
+            ),
             ("to be or not to be", vec!["to", "be", "or", "not"]),
             ("running runs RUN", vec!["run"]),
-            ("caf\u{e9} \u{1f600} \u{5e9}\u{5dc}\u{5d5}\u{5dd} nul\0byte", vec!["caf\u{e9}", "\u{5e9}\u{5dc}\u{5d5}\u{5dd}", "nul", "byte"]),
+            (
+                "caf\u{e9} \u{1f600} \u{5e9}\u{5dc}\u{5d5}\u{5dd} nul\0byte",
+                vec!["caf\u{e9}", "\u{5e9}\u{5dc}\u{5d5}\u{5dd}", "nul", "byte"],
+            ),
             ("?", vec![]),
             ("", vec![]),
         ] {
@@ -136,7 +145,7 @@ mod tests {
         let words: Vec<Weighted> = (0..100).map(|number| (format!("w{number}"), 1.0)).collect();
         let rarity: Vec<f32> = (0..100).map(|number| number as f32).collect();
         let kept = Words::rarest(words, &rarity);
-        assert_eq!(kept.len(), MOST_WORDS);
-        assert!(kept.iter().all(|(word, _)| word[1..].parse::<usize>().unwrap() >= 100 - MOST_WORDS));
+        assert_eq!(kept.len(), Words::MOST);
+        assert!(kept.iter().all(|(word, _)| word[1..].parse::<usize>().unwrap() >= 100 - Words::MOST));
     }
 }

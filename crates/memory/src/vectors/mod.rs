@@ -1,5 +1,5 @@
 //! The vector leg: every vector as 384 or so small integers in memory, scanned whole, and the nearest ones measured again with
-//! the exact numbers from disk.
+//! what rounding lost.
 
 mod cache;
 mod scan;
@@ -23,7 +23,11 @@ struct Table {
     places: HashMap<u64, usize>,
     scales: Vec<f32>,
     numbers: Vec<i8>,
+    fine: Vec<i8>,
 }
+
+/// So many more are scanned for than are wanted: rounding may have put a better one behind.
+const MARGIN: usize = 24;
 
 impl Vectors {
     /// Adds a row's vector, or replaces it. Vectors of another length than the first one's are not taken.
@@ -36,12 +40,13 @@ impl Vectors {
             return;
         }
         table.remove(row);
-        let Quantised { numbers, scale } = Quantised::of(vector);
+        let Quantised { numbers, fine, scale } = Quantised::of(vector);
         let place = table.rows.len();
         table.places.insert(row, place);
         table.rows.push(row);
         table.scales.push(scale);
         table.numbers.extend(numbers);
+        table.fine.extend(fine);
     }
 
     /// Removes a row's vector.
@@ -69,8 +74,13 @@ impl Vectors {
         self.0.read().unwrap_or_else(PoisonError::into_inner).places.contains_key(&row)
     }
 
-    /// The rows nearest to a vector, nearest first, with about their cosines.
-    pub fn nearest(&self, vector: &[f32], most: usize, passes: Option<&(dyn Fn(u64) -> bool + Sync)>) -> Vec<(u64, f32)> {
+    /// The rows nearest to a vector, nearest first, with their cosines.
+    pub fn nearest(
+        &self,
+        vector: &[f32],
+        most: usize,
+        passes: Option<&(dyn Fn(u64) -> bool + Sync)>,
+    ) -> Vec<(u64, f32)> {
         let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if table.dimensions == 0 || vector.len() != table.dimensions || most == 0 {
             return Vec::new();
@@ -82,33 +92,29 @@ impl Vectors {
             &query,
             &table.numbers,
             &table.scales,
-            most,
+            most + MARGIN,
             place_passes.as_ref().map(|passes| passes as &(dyn Fn(usize) -> bool + Sync)),
         );
-        found.into_iter().map(|(place, cosine)| (table.rows[place], cosine)).collect()
+        let mut found: Vec<(u64, f32)> =
+            found.into_iter().map(|(place, _)| (table.rows[place], table.cosine(vector, place))).collect();
+        found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        found.truncate(most);
+        found
     }
 
-    /// About the cosines of single rows; `None` for those without a vector.
+    /// The cosines of single rows; `None` for those without a vector.
     pub(crate) fn cosines(&self, vector: &[f32], rows: &[u64]) -> Vec<Option<f32>> {
         let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let query = Quantised::of(vector);
-        let cosine = |row: &u64| {
-            let place = *table.places.get(row)?;
-            let numbers = table.numbers.get(place * table.dimensions..(place + 1) * table.dimensions)?;
-            (vector.len() == table.dimensions).then(|| query.product(numbers, table.scales[place]))
-        };
-        rows.iter().map(cosine).collect()
+        let fits = vector.len() == table.dimensions;
+        rows.iter()
+            .map(|row| table.places.get(row).filter(|_| fits).map(|place| table.cosine(vector, *place)))
+            .collect()
     }
 
-    /// About the vectors of rows, as far as they have one.
+    /// The vectors of rows, as far as they have one.
     pub(crate) fn of(&self, rows: &[u64]) -> Vec<Option<Vec<f32>>> {
         let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let vector = |row: &u64| {
-            let place = *table.places.get(row)?;
-            let numbers = table.numbers.get(place * table.dimensions..(place + 1) * table.dimensions)?;
-            Some(numbers.iter().map(|number| f32::from(*number) * table.scales[place]).collect())
-        };
-        rows.iter().map(vector).collect()
+        rows.iter().map(|row| table.places.get(row).map(|place| table.vector(*place).collect())).collect()
     }
 }
 
@@ -117,14 +123,25 @@ fn table_row(rows: &[u64], place: usize) -> u64 {
 }
 
 impl Table {
+    fn vector(&self, place: usize) -> impl Iterator<Item = f32> + '_ {
+        let range = place * self.dimensions..(place + 1) * self.dimensions;
+        scan::exact(&self.numbers[range.clone()], &self.fine[range], self.scales[place])
+    }
+
+    fn cosine(&self, vector: &[f32], place: usize) -> f32 {
+        self.vector(place).zip(vector).map(|(a, b)| a * b).sum()
+    }
+
     fn remove(&mut self, row: u64) {
         let Some(place) = self.places.remove(&row) else { return };
         let size = self.dimensions;
         let last = self.rows.len() - 1;
         self.rows.swap_remove(place);
         self.scales.swap_remove(place);
-        self.numbers.copy_within(last * size.., place * size);
-        self.numbers.truncate(last * size);
+        for numbers in [&mut self.numbers, &mut self.fine] {
+            numbers.copy_within(last * size.., place * size);
+            numbers.truncate(last * size);
+        }
         if let Some(moved) = self.rows.get(place) {
             self.places.insert(*moved, place);
         }
@@ -181,7 +198,7 @@ mod tests {
         let query = vector(99, 384);
         for (row, cosine) in vectors.nearest(&query, 50, None) {
             let exact = crate::embed::dot(&query, &vector(row, 384));
-            assert!((cosine - exact).abs() < 0.005, "{row}: {cosine} {exact}");
+            assert!((cosine - exact).abs() < 0.0001, "{row}: {cosine} {exact}");
             assert_eq!(vectors.cosines(&query, &[row, 1000]), [Some(cosine), None]);
         }
     }

@@ -10,19 +10,31 @@ const MOST_THREADS: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct Quantised {
     pub(super) numbers: Vec<i8>,
+    /// What rounding to the numbers lost, in parts of `1 / FINE`.
+    pub(super) fine: Vec<i8>,
     pub(super) scale: f32,
 }
+
+/// How much smaller the parts of `fine` are: half a number is 127 of them.
+const FINE: f32 = 254.0;
 
 impl Quantised {
     pub(super) fn of(vector: &[f32]) -> Self {
         let largest = vector.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
         let scale = if largest > 0.0 && largest.is_finite() { largest / 127.0 } else { 1.0 };
-        Self { numbers: vector.iter().map(|number| (number / scale).round() as i8).collect(), scale }
+        let round = |number: &f32| (number / scale).round();
+        let fine = |number: &f32| ((number / scale - round(number)) * FINE).round() as i8;
+        Self {
+            numbers: vector.iter().map(|number| round(number) as i8).collect(),
+            fine: vector.iter().map(fine).collect(),
+            scale,
+        }
     }
+}
 
-    pub(super) fn product(&self, numbers: &[i8], scale: f32) -> f32 {
-        dot(&self.numbers, numbers) as f32 * self.scale * scale
-    }
+/// The vector that was quantised, to 16 bits.
+pub(super) fn exact<'a>(numbers: &'a [i8], fine: &'a [i8], scale: f32) -> impl Iterator<Item = f32> + 'a {
+    numbers.iter().zip(fine).map(move |(number, fine)| (f32::from(*number) + f32::from(*fine) / FINE) * scale)
 }
 
 #[inline(always)]
@@ -54,7 +66,13 @@ impl PartialOrd for Found {
 type Passes<'a> = Option<&'a (dyn Fn(usize) -> bool + Sync)>;
 
 /// The nearest of all, nearest first.
-pub(super) fn nearest(query: &Quantised, numbers: &[i8], scales: &[f32], most: usize, passes: Passes<'_>) -> Vec<(usize, f32)> {
+pub(super) fn nearest(
+    query: &Quantised,
+    numbers: &[i8],
+    scales: &[f32],
+    most: usize,
+    passes: Passes<'_>,
+) -> Vec<(usize, f32)> {
     let size = query.numbers.len();
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
     let threads = (scales.len() / WORTH_A_THREAD).clamp(1, cores);
@@ -63,10 +81,13 @@ pub(super) fn nearest(query: &Quantised, numbers: &[i8], scales: &[f32], most: u
         let mut parts = numbers.chunks(share * size).zip(scales.chunks(share)).enumerate();
         let first = parts.next();
         let others: Vec<_> = parts
-            .map(|(part, (numbers, scales))| scope.spawn(move || scan(query, numbers, scales, part * share, most, passes)))
+            .map(|(part, (numbers, scales))| {
+                scope.spawn(move || scan(query, numbers, scales, part * share, most, passes))
+            })
             .collect();
         // This thread takes its share too.
-        let mut found = first.map(|(_, (numbers, scales))| scan(query, numbers, scales, 0, most, passes)).unwrap_or_default();
+        let mut found =
+            first.map(|(_, (numbers, scales))| scan(query, numbers, scales, 0, most, passes)).unwrap_or_default();
         for other in others {
             found.extend(other.join().unwrap_or_default());
         }
@@ -77,7 +98,14 @@ pub(super) fn nearest(query: &Quantised, numbers: &[i8], scales: &[f32], most: u
     found.into_iter().map(|found| (found.place, found.cosine)).collect()
 }
 
-fn scan(query: &Quantised, numbers: &[i8], scales: &[f32], first: usize, most: usize, passes: Passes<'_>) -> Vec<Found> {
+fn scan(
+    query: &Quantised,
+    numbers: &[i8],
+    scales: &[f32],
+    first: usize,
+    most: usize,
+    passes: Passes<'_>,
+) -> Vec<Found> {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         #[expect(unsafe_code, reason = "the compiler can't see that the processor was asked")]
@@ -90,12 +118,26 @@ fn scan(query: &Quantised, numbers: &[i8], scales: &[f32], first: usize, most: u
 /// The same, compiled for wider registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn scan_avx2(query: &Quantised, numbers: &[i8], scales: &[f32], first: usize, most: usize, passes: Passes<'_>) -> Vec<Found> {
+fn scan_avx2(
+    query: &Quantised,
+    numbers: &[i8],
+    scales: &[f32],
+    first: usize,
+    most: usize,
+    passes: Passes<'_>,
+) -> Vec<Found> {
     scan_any(query, numbers, scales, first, most, passes)
 }
 
 #[inline(always)]
-fn scan_any(query: &Quantised, numbers: &[i8], scales: &[f32], first: usize, most: usize, passes: Passes<'_>) -> Vec<Found> {
+fn scan_any(
+    query: &Quantised,
+    numbers: &[i8],
+    scales: &[f32],
+    first: usize,
+    most: usize,
+    passes: Passes<'_>,
+) -> Vec<Found> {
     let mut best: BinaryHeap<Found> = BinaryHeap::with_capacity(most.min(scales.len()) + 1);
     let mut least = f32::NEG_INFINITY;
     for (place, (numbers, scale)) in numbers.chunks_exact(query.numbers.len()).zip(scales).enumerate() {

@@ -139,11 +139,16 @@ pub(super) fn health(context: &Context, health: &MemoryHealthReport) -> Result<(
         row("documents", format!("{} in {} parts", health.documents, health.parts).into());
         row("files", units::bytes(health.file_bytes).into());
         row("index", units::bytes(health.index_bytes).into());
-        row("model", match (&health.model, &health.model_trouble) {
-            (Some(model), _) => describe(model).into(),
-            (None, Some(trouble)) => Cell::styled(BAD, trouble),
-            (None, None) => Cell::styled(CARE, "none: recall works on words alone; agentctl memory model install FOLDER"),
-        });
+        row(
+            "model",
+            match (&health.model, &health.model_trouble) {
+                (Some(model), _) => describe(model).into(),
+                (None, Some(trouble)) => Cell::styled(BAD, trouble),
+                (None, None) => {
+                    Cell::styled(CARE, "none: recall works on words alone; agentctl memory model install FOLDER")
+                }
+            },
+        );
         row("to embed", health.to_embed.to_string().into());
         if health.is_indexing {
             row("state", Cell::styled(CARE, "files and index are being brought together"));
@@ -166,7 +171,10 @@ pub(super) fn model(context: &Context, model: &MemoryModel) -> Result<(), Failur
 
 pub(super) fn reindexed(context: &Context, done: &MemoryReindexed) -> Result<(), Failure> {
     line(context, done, || {
-        format!("{} memories and {} parts of documents in {:.1} s; {} damaged files", done.memories, done.parts, done.seconds, done.damaged)
+        format!(
+            "{} memories and {} parts of documents in {:.1} s; {} damaged files",
+            done.memories, done.parts, done.seconds, done.damaged
+        )
     })
 }
 
