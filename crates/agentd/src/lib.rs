@@ -19,6 +19,7 @@ mod routes;
 mod shell;
 mod streams;
 pub mod system;
+mod terminal;
 
 pub use self::{
     agentd::{Agentd, NotStarted, start},

@@ -12,7 +12,7 @@ use osmoda_api::agentd::{
     OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir, OperatorFileRead,
     OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, RequestGet, RequestList, SafetyPanic,
     SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth, SystemQuery,
-    TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
+    TERMINAL, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
 };
 use osmoda_ipc::Routes;
 
@@ -21,7 +21,7 @@ use crate::{
     gate::AgentdGate,
     handlers::{
         approvals, backups, card, files, incidents, ledger, memory, network, operator_files, requests, safety,
-        services, shell, system, tlog,
+        services, shell, system, terminal, tlog,
     },
     recorder::LedgerRecorder,
 };
@@ -78,6 +78,7 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<OperatorFileMkdir>(operator_files::mkdir)
         .on::<OperatorFileRename>(operator_files::rename)
         .on::<OperatorFileDelete>(operator_files::delete)
+        .websocket(TERMINAL, terminal::open)
         .on::<IncidentCreate>(incidents::create)
         .on::<IncidentAddStep>(incidents::step)
         .on::<IncidentList>(incidents::list)
