@@ -39,7 +39,7 @@ pub(crate) struct Candidate {
     /// The share of the rarity of the query's and the feedback's words.
     feedback_words: f64,
     /// The cosine to the query with feedback.
-    feedback_cosine: f32,
+    feedback_cosine: Option<f32>,
     pub(crate) keyword_rank: Option<u32>,
     pub(crate) vector_rank: Option<u32>,
 }
@@ -193,7 +193,7 @@ pub(crate) fn measure_again(
     let cosines = indexes.vectors.cosines(&feedback.direction, &rows);
     for ((candidate, score), cosine) in candidates.iter_mut().zip(scores).zip(cosines) {
         candidate.feedback_words = f64::from(score) / rarity;
-        candidate.feedback_cosine = cosine.unwrap_or_default();
+        candidate.feedback_cosine = cosine;
     }
     Ok(())
 }
@@ -218,21 +218,28 @@ pub(crate) fn score(indexes: &Indexes, look: &Look, candidates: &[Candidate]) ->
         MemoryMode::Semantic => (0.0, 1.0, 0.0),
         MemoryMode::Hybrid => ((1.0 - FEEDBACK) * KEYWORD, (1.0 - FEEDBACK) * (1.0 - KEYWORD), FEEDBACK),
     };
+    let best = |cosine: fn(&Candidate) -> Option<f32>| candidates.iter().filter_map(cosine).fold(0.0, f32::max);
+    let (best_cosine, best_again) = (best(|one| one.cosine), best(|one| one.feedback_cosine));
+    // What was stored a moment ago has no vector yet: it is taken to mean as much as its words say.
+    let guess = |share: f64, best: f32| share.min(1.0) * f64::from(best);
     let mut known = HashSet::with_capacity(candidates.len());
     let mut scored: Vec<Scored> = candidates
         .iter()
         .filter(|candidate| known.insert(candidate.row))
         .map(|candidate| {
-            let cosine = candidate.cosine.unwrap_or_default();
-            let keyword_part = keyword * f64::from(candidate.bm25) / rarity;
-            let vector_part = vector * f64::from(cosine);
-            let again = KEYWORD * candidate.feedback_words + (1.0 - KEYWORD) * f64::from(candidate.feedback_cosine);
+            let share = f64::from(candidate.bm25) / rarity;
+            let cosine = candidate.cosine.map_or_else(|| guess(share, best_cosine), f64::from);
+            let again_cosine =
+                candidate.feedback_cosine.map_or_else(|| guess(candidate.feedback_words.max(share), best_again), f64::from);
+            let keyword_part = keyword * share;
+            let vector_part = vector * cosine;
+            let again = KEYWORD * candidate.feedback_words + (1.0 - KEYWORD) * again_cosine;
             let feedback_part = feedback * again;
             Scored {
                 row: candidate.row,
                 score: keyword_part + vector_part + feedback_part,
                 bm25: candidate.bm25,
-                cosine,
+                cosine: candidate.cosine.unwrap_or_default(),
                 keyword_part,
                 vector_part,
                 feedback_part,
