@@ -229,8 +229,9 @@ pub(crate) fn score(indexes: &Indexes, look: &Look, candidates: &[Candidate]) ->
         .map(|candidate| {
             let share = f64::from(candidate.bm25) / rarity;
             let cosine = candidate.cosine.map_or_else(|| guess(share, best_cosine), f64::from);
-            let again_cosine =
-                candidate.feedback_cosine.map_or_else(|| guess(candidate.feedback_words.max(share), best_again), f64::from);
+            let again_cosine = candidate
+                .feedback_cosine
+                .map_or_else(|| guess(candidate.feedback_words.max(share), best_again), f64::from);
             let keyword_part = keyword * share;
             let vector_part = vector * cosine;
             let again = KEYWORD * candidate.feedback_words + (1.0 - KEYWORD) * again_cosine;

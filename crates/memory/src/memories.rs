@@ -244,16 +244,15 @@ impl Memories {
     /// How memory is.
     pub fn health(&self) -> Result<MemoryHealthReport, MemoryError> {
         let indexes = self.indexes();
-        let (memories, parts, retired) = indexes.catalog.counts(Timestamp::now().as_millisecond())?;
+        let (memories, parts, retired, wanted) = indexes.catalog.counts(Timestamp::now().as_millisecond())?;
         let model = self.model().map(|model| model.facts.clone());
-        let recalled = indexes.catalog.recalled()?.len() as u64;
         let documents = indexes.catalog.documents()?.len() as u64;
         Ok(MemoryHealthReport {
             memories,
             retired,
             documents,
             parts,
-            to_embed: if model.is_some() { recalled.saturating_sub(indexes.vectors.len() as u64) } else { 0 },
+            to_embed: if model.is_some() { wanted.saturating_sub(indexes.vectors.len() as u64) } else { 0 },
             model,
             model_trouble: self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             damaged: indexes.catalog.damaged_files(100)?,
@@ -285,6 +284,8 @@ impl Memories {
         let fresh = Indexes::open(&self.0.folder, &generation, self.0.cache.clone())?;
         fresh.catalog.in_bulk(|| {
             fresh.sync_notes()?;
+            // Not while one is being added: what is not whole is swept away.
+            let _one_at_a_time = self.documents_lock();
             fresh.sync_documents()
         })?;
         fresh.text.commit()?;
@@ -298,7 +299,7 @@ impl Memories {
         }
         // Whoever still reads the old one has its files open.
         fs::remove_dir_all(&old).map_err(MemoryError::io(&old))?;
-        let (memories, parts, retired) = self.indexes().catalog.counts(Timestamp::now().as_millisecond())?;
+        let (memories, parts, retired, _) = self.indexes().catalog.counts(Timestamp::now().as_millisecond())?;
         let damaged = self.indexes().catalog.damaged_files(u32::MAX)?.len() as u64;
         Ok(MemoryReindexed { memories: memories + retired, parts, damaged, seconds: started.elapsed().as_secs_f64() })
     }

@@ -101,7 +101,11 @@ impl Watch {
                 self.add(&path);
             }
             // Files may have come before the watch, or gone with the folder.
-            changes.lost = true;
+            if path.starts_with(self.folder.documents()) {
+                changes.documents = true;
+            } else {
+                changes.lost = true;
+            }
         } else if path.starts_with(self.folder.documents()) {
             changes.documents |= path.file_name().is_some_and(|name| name == "document.md");
         } else if let (true, Ok(below)) = (is_note(&path), path.strip_prefix(self.folder.root())) {
