@@ -19,8 +19,11 @@ use crate::{
 
 /// What words give; meaning gives the rest.
 const KEYWORD: f64 = 0.3;
-/// What is measured again with feedback counts so much, and what was asked the rest.
+/// What is measured again with feedback counts so much at most, and what was asked the rest.
 const FEEDBACK: f64 = 0.7;
+/// How far the first text stands out of those behind it, as a share of its score: below, feedback counts whole; above, the
+/// query has one answer, and others only lead away from it.
+const STANDS_OUT: std::ops::Range<f64> = 0.1..0.3;
 /// How many first texts feed back.
 const FEEDBACK_TEXTS: usize = 5;
 /// How many of their words.
@@ -67,6 +70,8 @@ impl Candidate {
 
 /// A query with what its first results have in common.
 pub(crate) struct Feedback {
+    /// How much it counts.
+    pub(crate) weight: f64,
     pub(crate) direction: Vec<f32>,
     words: Vec<Weighted>,
 }
@@ -109,7 +114,7 @@ pub(crate) fn complete(
     Ok(())
 }
 
-/// What the first candidates have in common; `None` where none of them has a vector.
+/// What the first candidates have in common; `None` where the first one stands out, or none has a vector.
 pub(crate) fn feedback(
     indexes: &Indexes,
     look: &Look,
@@ -122,6 +127,10 @@ pub(crate) fn feedback(
     let mut first: Vec<(f64, u64)> =
         candidates.iter().map(|candidate| (asked(candidate, rarity), candidate.row)).collect();
     first.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+    let weight = feedback_weight(&first);
+    if weight <= 0.0 {
+        return Ok(None);
+    }
     let rows: Vec<u64> = first.iter().take(FEEDBACK_TEXTS).map(|(_, row)| *row).collect();
     let found: Vec<Vec<f32>> = indexes.vectors.of(&rows).into_iter().flatten().collect();
     if found.is_empty() {
@@ -139,7 +148,19 @@ pub(crate) fn feedback(
     }
     embed::normalise(&mut direction);
     let words = common_words(indexes, look, rows.iter().map(|row| texts.of(*row)))?;
-    Ok(Some(Feedback { direction, words }))
+    Ok(Some(Feedback { weight, direction, words }))
+}
+
+/// How much feedback counts, given the scores of what was asked, best first.
+fn feedback_weight(first: &[(f64, u64)]) -> f64 {
+    let Some(((best, _), rest)) = first.split_first() else { return 0.0 };
+    let behind = &rest[..rest.len().min(FEEDBACK_TEXTS)];
+    if behind.is_empty() || *best <= 0.0 {
+        return 0.0;
+    }
+    let mean = behind.iter().map(|(score, _)| score).sum::<f64>() / behind.len() as f64;
+    let standing = (best - mean) / best;
+    FEEDBACK * ((STANDS_OUT.end - standing) / (STANDS_OUT.end - STANDS_OUT.start)).clamp(0.0, 1.0)
 }
 
 /// The query's words and the telling words of texts, each side with its share of the weight.
@@ -210,13 +231,18 @@ fn total_rarity(indexes: &Indexes, words: &[Weighted]) -> Result<f64, MemoryErro
     Ok(f64::from(total.max(f32::MIN_POSITIVE)))
 }
 
-/// The candidates by their scores, best first.
-pub(crate) fn score(indexes: &Indexes, look: &Look, candidates: &[Candidate]) -> Result<Vec<Scored>, MemoryError> {
+/// The candidates by their scores, best first; `feedback` is how much that counts.
+pub(crate) fn score(
+    indexes: &Indexes,
+    look: &Look,
+    candidates: &[Candidate],
+    feedback: f64,
+) -> Result<Vec<Scored>, MemoryError> {
     let rarity = total_rarity(indexes, &look.words)?;
     let (keyword, vector, feedback) = match look.mode {
         MemoryMode::Keyword => (1.0, 0.0, 0.0),
         MemoryMode::Semantic => (0.0, 1.0, 0.0),
-        MemoryMode::Hybrid => ((1.0 - FEEDBACK) * KEYWORD, (1.0 - FEEDBACK) * (1.0 - KEYWORD), FEEDBACK),
+        MemoryMode::Hybrid => ((1.0 - feedback) * KEYWORD, (1.0 - feedback) * (1.0 - KEYWORD), feedback),
     };
     let best = |cosine: fn(&Candidate) -> Option<f32>| candidates.iter().filter_map(cosine).fold(0.0, f32::max);
     let (best_cosine, best_again) = (best(|one| one.cosine), best(|one| one.feedback_cosine));
@@ -265,6 +291,21 @@ pub(crate) fn age(scored: &mut Scored, milliseconds: i64, recency: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn feedback_counts_where_no_text_stands_out() {
+        let scores = |scores: &[f64]| scores.iter().map(|score| (*score, 0)).collect::<Vec<_>>();
+        for (first, expected) in [
+            (vec![], 0.0),
+            (vec![0.9], 0.0),
+            (vec![0.0, 0.0], 0.0),
+            (vec![0.5, 0.49, 0.48, 0.47, 0.46, 0.45, 0.1], 0.7),
+            (vec![0.5, 0.4, 0.4, 0.4, 0.4, 0.4], 0.35),
+            (vec![0.9, 0.5, 0.5, 0.5, 0.5, 0.5], 0.0),
+        ] {
+            assert!((feedback_weight(&scores(&first)) - expected).abs() < 1e-9, "{first:?}");
+        }
+    }
 
     #[test]
     fn newer_counts_more_only_where_it_is_asked_for() {

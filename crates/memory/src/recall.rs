@@ -161,6 +161,7 @@ pub(crate) fn order(indexes: &Indexes, look: &Look, most: usize) -> Result<Vec<(
         candidates[place].cosine = Some(*cosine);
         candidates[place].vector_rank = u32::try_from(rank + 1).ok();
     }
+    let mut weight = 0.0;
     if look.mode == MemoryMode::Hybrid {
         let mut texts = Texts::default();
         if let Some(feedback) = fusion::feedback(indexes, look, &mut candidates, &mut texts)? {
@@ -168,10 +169,11 @@ pub(crate) fn order(indexes: &Indexes, look: &Look, most: usize) -> Result<Vec<(
                 at(row, &mut candidates);
             }
             fusion::complete(indexes, look, &mut candidates, &mut texts)?;
+            weight = feedback.weight;
             fusion::measure_again(indexes, &feedback, &mut candidates, &texts)?;
         }
     }
-    let scored = fusion::score(indexes, look, &candidates)?;
+    let scored = fusion::score(indexes, look, &candidates, weight)?;
     // Twice as many as wanted: some say the same, or are over.
     let rows: Vec<u64> = scored.iter().take(most * 2 + 20).map(|scored| scored.row).collect();
     let now = Timestamp::now().as_millisecond();
