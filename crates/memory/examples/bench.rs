@@ -77,7 +77,9 @@ fn text(data: &Path) {
     let body = schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing));
     let index = Index::create_in_dir(tempfile::tempdir_in(folder.path()).unwrap().keep(), schema.build()).unwrap();
     let mut writer = index.writer_with_num_threads(1, 50 << 20).unwrap();
-    docs.iter().for_each(|text| drop(writer.add_document(doc!(body => text.as_str())).unwrap()));
+    for text in &docs {
+        writer.add_document(doc!(body => text.as_str())).unwrap();
+    }
     writer.commit().unwrap();
     let searcher = index.reader().unwrap().searcher();
     let parser = QueryParser::for_index(&index, vec![body]);
