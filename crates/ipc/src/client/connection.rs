@@ -25,7 +25,8 @@ type Driver = http1::Connection<TokioIo<UnixStream>, Full<Bytes>>;
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: Sender,
-    driver: Driver,
+    /// Gone once it has ended: what it had not sent yet comes back when it is dropped.
+    driver: Option<Driver>,
     patience: Patience,
 }
 
@@ -58,7 +59,7 @@ impl Connection {
     /// HTTP over this stream. Deadlines of calls are mostly `usual`.
     pub(super) async fn over(stream: UnixStream, usual: Duration) -> hyper::Result<Self> {
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender: Sender(sender), driver, patience: Patience::new(usual) })
+        Ok(Self { sender: Sender(sender), driver: Some(driver), patience: Patience::new(usual) })
     }
 
     /// Lets `work` speak over the connection, for so long at most; `None` where that was too long, after which the
@@ -70,7 +71,9 @@ impl Connection {
 
     /// For work that goes on after its call, such as a stream: a task of its own drives the connection from here on.
     pub(super) fn detach(self) -> Sender {
-        tokio::spawn(self.driver);
+        if let Some(driver) = self.driver {
+            tokio::spawn(driver);
+        }
         self.sender
     }
 
@@ -80,9 +83,8 @@ impl Connection {
 }
 
 /// Runs `work` to its end, and the connection beside it.
-async fn drive<T>(driver: &mut Driver, work: impl Future<Output = T>) -> T {
+async fn drive<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
-    let mut has_ended = false;
     poll_fn(|cx| {
         // Each may wait only for what the other does: the head that comes, the body that is wanted, the body that comes.
         for _ in 0..3 {
@@ -90,7 +92,9 @@ async fn drive<T>(driver: &mut Driver, work: impl Future<Output = T>) -> T {
                 return Poll::Ready(done);
             }
             // Its error reaches the work through the sender.
-            has_ended = has_ended || Pin::new(&mut *driver).poll(cx).is_ready();
+            if driver.as_mut().is_some_and(|driver| Pin::new(driver).poll(cx).is_ready()) {
+                *driver = None;
+            }
         }
         work.as_mut().poll(cx)
     })
