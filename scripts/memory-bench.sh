@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The speed of memory beside Tantivy and sqlite-vec, in the same run: a row a promise.
-#   scripts/memory-bench.sh [--growth]     --growth: also from 1,000 to 1,000,000 memories, which takes long
+#   scripts/memory-bench.sh [--growth]     --growth: also from 1,000 to 1,000,000 memories, plotted in docs/memory-growth.svg
 # The status is 1 where a promise does not hold. Quiet the machine first.
 set -euo pipefail
 # shellcheck source=peers.sh
@@ -40,4 +40,5 @@ fi
         rm -rf -- "$TMP/recall-$count"
     done
 } | tee "$TMP/rows" >&2
+if ((${#counts[@]} > 1)); then python3 scripts/memory/plot.py docs/memory-growth.svg <"$TMP/rows"; fi
 python3 scripts/memory/table.py <"$TMP/rows"
