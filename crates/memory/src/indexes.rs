@@ -127,10 +127,10 @@ impl Indexes {
         };
         let Some(note) = read_note(&path, stamp) else { return self.set_aside(file, stamp) };
         // The same id in two files: the first one keeps it.
-        if let Some(other) = self.catalog.by_id(&note.id)?.filter(|other| other.file != file) {
-            if self.folder.root().join(&other.file).exists() {
-                return self.set_aside(file, stamp);
-            }
+        if let Some(other) = self.catalog.by_id(&note.id)?.filter(|other| other.file != file)
+            && self.folder.root().join(&other.file).exists()
+        {
+            return self.set_aside(file, stamp);
         }
         let indexed = self.catalog.put(&note, file, stamp)?;
         self.apply(indexed)

@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     Memories, MemoryError,
+    catalog::Row,
     indexes::Indexes,
     watch::{Changes, Watch},
 };
@@ -157,7 +158,7 @@ fn embed_some(memories: &Memories, indexes: &Indexes) -> Result<bool, MemoryErro
         return Ok(false);
     }
     let rows = indexes.catalog.rows(&rows)?;
-    let texts: Vec<String> = rows.iter().map(|row| row.text()).collect();
+    let texts: Vec<String> = rows.iter().map(Row::text).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let vectors = model.engine.embed(&texts)?;
     let kept: Vec<_> = rows.iter().map(|row| row.text).zip(vectors).collect();

@@ -126,10 +126,10 @@ impl Memories {
                 superseded: None,
             });
         }
-        if let Some(id) = &note.supersedes {
-            if indexes.catalog.by_id(id)?.is_none() {
-                return Err(MemoryError::Unknown(id.chars().take(80).collect()));
-            }
+        if let Some(id) = &note.supersedes
+            && indexes.catalog.by_id(id)?.is_none()
+        {
+            return Err(MemoryError::Unknown(id.chars().take(80).collect()));
         }
         if let Some(stored) = self.repeat(&indexes, &note, &print)? {
             self.0.bell.ring();

@@ -330,7 +330,7 @@ pub(super) fn insert(step: &Connection, note: &Note, file: &str, stamp: Stamp) -
         serde_json::to_string(&note.tags).unwrap_or_default(),
         note.key,
         note.supersedes,
-        note.expires.map(|time| time.as_millisecond()),
+        note.expires.map(jiff::Timestamp::as_millisecond),
         note.source,
         note.count,
         note.summary,

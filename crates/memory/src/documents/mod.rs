@@ -201,10 +201,10 @@ impl Indexes {
             let Some(id) = entry.file_name().to_str().map(str::to_owned) else { continue };
             match Stamp::of(&entry.path().join(TEXT)) {
                 Ok(stamp) => {
-                    if known.remove(&id) != Some(stamp) {
-                        if let Err(error) = self.index_document(&id) {
-                            tracing::warn!(%error, id, "a document can't be read");
-                        }
+                    if known.remove(&id) != Some(stamp)
+                        && let Err(error) = self.index_document(&id)
+                    {
+                        tracing::warn!(%error, id, "a document can't be read");
                     }
                 }
                 Err(_) if !id.starts_with("doc_") => {}

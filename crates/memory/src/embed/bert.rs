@@ -80,7 +80,6 @@ impl Bert {
         Ok(Self { tokenizer, words, positions, kind, norm, layers, heads, dimensions, first_token_alone, device })
     }
 
-    #[expect(clippy::type_complexity, reason = "the parts of one constructor")]
     fn build(weights: Vec<u8>, shape: &Shape) -> Result<(Embedding, Tensor, Tensor, LayerNorm, Vec<Layer>)> {
         let all = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu)?;
         let root = if all.contains_tensor("bert.embeddings.word_embeddings.weight") { all.pp("bert") } else { all };
