@@ -17,6 +17,7 @@
 # Flags of the original installer that this one takes and leaves unused say why when they are given:
 #   --heartbeat-secret --api-key --provider --credential --default-model --runtime --branch --skip-nixos --snapshot
 #   --skip-spec-kit --spec-kit-version --advanced-openclaw-native --ssh-key
+# OSMODA_MOST_WAIT: seconds that the suite may take to get well; 60 by default.
 # Exit codes: 0 done, 1 failed and nothing is left half done, 2 the command line is wrong.
 set -euo pipefail
 umask 022
