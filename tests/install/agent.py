@@ -45,6 +45,8 @@ CALLS = {
     "file_read": ({"path": "/srv/note"}, lambda it: "by an agent" in str(it)),
     "directory_list": ({"path": "/srv"}, lambda it: "note" in str(it)),
     "event_log": ({}, lambda it: "file_write" in str(it)),
+    "memory_store": ({"summary": "The installed machine was tried."}, lambda it: it["status"] == "stored"),
+    "memory_recall": ({"query": "was the machine tried"}, lambda it: "installed machine" in str(it)),
     "receipt_list": ({}, lambda it: "file_write" in str(it)),
     "approval_request": (
         {"command": "reboot", "reason": "a test"},

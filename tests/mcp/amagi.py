@@ -30,6 +30,8 @@ def real_arguments(suite, folder):
         "file_read": [{"path": note}, {"path": note, "maxLines": 1, "offset": 1}],
         "directory_list": [{"path": folder}, {"path": folder, "recursive": True}],
         "network_info": [{"detail": part} for part in ("interfaces", "ports", "dns", "routes", "all")],
+        "memory_store": [{"summary": "The test machine is called amagi.", "tags": ["test"]}],
+        "memory_recall": [{"query": "what is the test machine called"}],
         "receipt_list": [{"limit": 5}],
         "approval_request": [{"command": "reboot", "reason": "a new kernel"}],
         "approval_check": [{"id": waiting}],
@@ -42,6 +44,8 @@ def real_arguments(suite, folder):
 STATED = {
     "approval_approve": ("approval_self", "forbidden"),
     "incident_step": ("incident_unknown",),
+    "memory_recall": ("invalid_field", "no_model"),
+    "memory_store": ("invalid_field", "memory_unknown"),
     "safety_rollback": ("no_generation",),
     "service_status": ("systemd_unavailable", "unit_unknown"),
     "wallet_create": ("approval_required",),

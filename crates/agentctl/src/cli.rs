@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Deny(commands::approve::Question),
     /// A trouble, what was tried against it, and what else happened meanwhile.
     Incident(commands::incident::IncidentArgs),
+    /// What is remembered, the library, and keeping both in order.
+    Memory(commands::memory::MemoryArgs),
     /// What you need in a hurry: how the suite stands, stop it, restart it, roll the system back.
     Safety(commands::safety::SafetyArgs),
     /// Copies of the suite's state: take, list, restore.
@@ -111,6 +113,7 @@ impl Command {
             Self::Trace(act) => act.format.json,
             Self::Approve(question) | Self::Deny(question) => question.format.json,
             Self::Incident(args) => args.json,
+            Self::Memory(args) => args.json,
             Self::Safety(args) => args.json,
             Self::Backup(args) => args.json,
             Self::Capability(args) => args.json,

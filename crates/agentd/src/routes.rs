@@ -7,10 +7,13 @@ use osmoda_api::agentd::{
     ApprovalPending, ApprovalRequest, BackupCreate, BackupList, CapabilityKey, CapabilityList, CapabilityMint,
     CapabilityNarrow, CapabilityRevoke, CapabilityVerify, DirectoryList, EVENTS_STREAM, EventLog, FileRead, FileWrite,
     IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
-    LedgerConsistency, LedgerProve, LedgerVerify, NetworkInfo, OperatorFileDelete, OperatorFileDownload,
-    OperatorFileList, OperatorFileMkdir, OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite,
-    ReceiptList, RequestGet, RequestList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus,
-    ShellExec, SystemDiscover, SystemHealth, SystemQuery, TERMINAL, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
+    LedgerConsistency, LedgerProve, LedgerVerify, MemoryDocumentAdd, MemoryDocumentExport, MemoryDocumentList,
+    MemoryDocumentReindex, MemoryDocumentRemove, MemoryForget, MemoryGet, MemoryHealth, MemoryIngest, MemoryJunk,
+    MemoryList, MemoryModelInstall, MemoryPrune, MemoryRecall, MemoryReindex, MemoryStore, NetworkInfo,
+    OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir, OperatorFileRead,
+    OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, RequestGet, RequestList, SafetyPanic,
+    SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth, SystemQuery,
+    TERMINAL, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
 };
 use osmoda_ipc::Routes;
 
@@ -18,8 +21,8 @@ use crate::{
     agentd::Agentd,
     gate::AgentdGate,
     handlers::{
-        approvals, backups, capabilities, card, files, incidents, ledger, network, operator_files, requests, safety,
-        services, shell, system, terminal, tlog,
+        approvals, backups, capabilities, card, files, incidents, ledger, memory, network, operator_files, requests,
+        safety, services, shell, system, terminal, tlog,
     },
     recorder::LedgerRecorder,
 };
@@ -88,4 +91,20 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<IncidentList>(incidents::list)
         .on::<IncidentShow>(incidents::show)
         .on::<IncidentClose>(incidents::close)
+        .on::<MemoryStore>(memory::store)
+        .on::<MemoryRecall>(memory::recall)
+        .on::<MemoryList>(memory::list)
+        .on::<MemoryGet>(memory::get)
+        .on::<MemoryForget>(memory::forget)
+        .on::<MemoryIngest>(memory::ingest)
+        .on::<MemoryHealth>(memory::health)
+        .on::<MemoryReindex>(memory::reindex)
+        .on::<MemoryJunk>(memory::junk)
+        .on::<MemoryPrune>(memory::prune)
+        .on::<MemoryModelInstall>(memory::install_model)
+        .on::<MemoryDocumentAdd>(memory::add_document)
+        .on::<MemoryDocumentList>(memory::documents)
+        .on::<MemoryDocumentExport>(memory::export_document)
+        .on::<MemoryDocumentReindex>(memory::reindex_document)
+        .on::<MemoryDocumentRemove>(memory::remove_document)
 }

@@ -9,6 +9,8 @@ pub enum Toolset {
     System,
     /// Files, folders and shell commands.
     FilesAndShell,
+    /// What is remembered.
+    Memory,
     /// Services and the network.
     ServicesAndNetwork,
     /// Who this machine is and what was done on it.
@@ -27,9 +29,10 @@ pub enum Toolset {
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::System,
         Self::FilesAndShell,
+        Self::Memory,
         Self::ServicesAndNetwork,
         Self::IdentityAndReceipts,
         Self::Backup,
@@ -44,6 +47,7 @@ impl Toolset {
         match self {
             Self::System => "system",
             Self::FilesAndShell => "files-and-shell",
+            Self::Memory => "memory",
             Self::ServicesAndNetwork => "services-and-network",
             Self::IdentityAndReceipts => "identity-and-receipts",
             Self::Backup => "backup",
@@ -60,6 +64,7 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
     match toolset {
         Toolset::System => "the machine's health, tables of its state, what runs on it, and the ledger",
         Toolset::FilesAndShell => "read, write and list files, and run commands",
+        Toolset::Memory => "store what lasts, and recall it by words and by meaning",
         Toolset::ServicesAndNetwork => "systemd units and their journal; interfaces, ports, resolvers and routes",
         Toolset::IdentityAndReceipts => "who did what, with which approval and which result",
         Toolset::Backup => "take and list verified copies of the suite's state",

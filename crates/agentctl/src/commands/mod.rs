@@ -17,6 +17,7 @@ pub(crate) mod incident;
 pub(crate) mod ledger;
 pub(crate) mod man_pages;
 pub(crate) mod mcp;
+pub(crate) mod memory;
 pub(crate) mod receipts;
 pub(crate) mod safety;
 mod status;
@@ -50,6 +51,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Approve(args) => approve::run(context, args).await,
             Command::Deny(args) => deny::run(context, args).await,
             Command::Incident(args) => incident::run(context, args).await,
+            Command::Memory(args) => memory::run(context, args).await,
             Command::Safety(args) => safety::run(context, args).await,
             Command::Backup(args) => backup::run(context, args).await,
             Command::Capability(args) => capability::run(context, args).await,

@@ -4,7 +4,7 @@ use osmoda_api::agentd as api;
 
 use super::{ToolInfo, row as tool};
 use crate::Toolset::{
-    Approval, Backup, FilesAndShell, IdentityAndReceipts, Safety, Sandbox, ServicesAndNetwork, System,
+    Approval, Backup, FilesAndShell, IdentityAndReceipts, Memory, Safety, Sandbox, ServicesAndNetwork, System,
 };
 
 pub(super) fn rows() -> Vec<ToolInfo> {
@@ -17,6 +17,8 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::FileRead>("Read a file", FilesAndShell).always_loaded(),
         tool::<api::FileWrite>("Write a file", FilesAndShell).always_loaded(),
         tool::<api::DirectoryList>("List a folder", FilesAndShell).always_loaded(),
+        tool::<api::MemoryStore>("Remember something", Memory).always_loaded(),
+        tool::<api::MemoryRecall>("Recall what is known", Memory).always_loaded(),
         tool::<api::NetworkInfo>("Network state", ServicesAndNetwork),
         tool::<api::ServiceStatus>("Look at a service", ServicesAndNetwork),
         tool::<api::JournalLogs>("Read a service's journal", ServicesAndNetwork),
