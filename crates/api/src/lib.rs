@@ -4,6 +4,7 @@
 
 pub mod agentd;
 pub mod keyd;
+pub mod watch;
 
 use osmoda_ipc::EndpointInfo;
 
@@ -21,6 +22,7 @@ pub fn daemons() -> Vec<DaemonContract> {
     vec![
         DaemonContract { name: "agentd", endpoints: agentd::endpoints() },
         DaemonContract { name: "keyd", endpoints: keyd::endpoints() },
+        DaemonContract { name: "watch", endpoints: watch::endpoints() },
     ]
 }
 

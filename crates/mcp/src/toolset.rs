@@ -21,11 +21,15 @@ pub enum Toolset {
     Approval,
     /// Keys that sign within the operator's policy.
     Wallet,
+    /// Changes that undo themselves.
+    SafeSwitch,
+    /// Health checks that escalate.
+    Watchers,
 }
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::System,
         Self::FilesAndShell,
         Self::ServicesAndNetwork,
@@ -34,6 +38,8 @@ impl Toolset {
         Self::Safety,
         Self::Approval,
         Self::Wallet,
+        Self::SafeSwitch,
+        Self::Watchers,
     ];
 
     /// The name by which it is chosen, such as `files-and-shell`.
@@ -47,6 +53,8 @@ impl Toolset {
             Self::Safety => "safety",
             Self::Approval => "approval",
             Self::Wallet => "wallet",
+            Self::SafeSwitch => "safe-switch",
+            Self::Watchers => "watchers",
         }
     }
 }
@@ -62,6 +70,8 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::Safety => "see how the suite stands, stop it, restart it, roll the system back; no approval needed",
         Toolset::Approval => "ask the operator for leave, and see how it stands",
         Toolset::Wallet => "Ethereum and Solana keys that sign what the operator's policy allows",
+        Toolset::SafeSwitch => "change the system, a profile, files or an app; what fails its checks is undone",
+        Toolset::Watchers => "health checks that restart, roll back and notify",
     }
 }
 
