@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=lib.sh
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages)
+readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages anvil solc)
 
 # peer NAME: sets PEER to the path of the peer's command: a Python with the SDK, a program, or the SDK's folder.
 peer() {
@@ -24,6 +24,9 @@ peer() {
     ethers) _peer_npm "$name" ethers@6.17.0 node_modules/ethers ;;
     viem) _peer_npm "$name" viem@2.57.20 node_modules/viem ;;
     solana-messages) _peer_npm "$name" @solana/offchain-messages@8.4.0 node_modules/@solana/offchain-messages ;;
+    # A development chain of Ethereum: a native program, and a compiler for the token on it.
+    anvil) _peer_npm "$name" "@foundry-rs/anvil-linux-$(_foundry_machine)@1.7.1" "node_modules/@foundry-rs/anvil-linux-$(_foundry_machine)/bin/anvil" ;;
+    solc) _peer_npm "$name" solc@0.8.34 node_modules/solc ;;
     sdk) _peer_npm "$name" @modelcontextprotocol/sdk@1.32.2 node_modules/@modelcontextprotocol/sdk ;;
     *) die "no peer is called $name; there are: ${PEERS[*]}" ;;
     esac
@@ -36,6 +39,8 @@ _npm_machine() {
     *) die "there is no Node for $(uname -m) among the npm packages" ;;
     esac
 }
+
+_foundry_machine() { if [[ $(_npm_machine) == x64 ]]; then echo amd64; else echo arm64; fi; }
 
 # _peer NAME PINS COMMAND: sets PEER; true where these very pins are installed.
 _peer() {

@@ -18,6 +18,7 @@ let
   };
   settings = toml.generate "osmoda.toml" (lib.mapAttrs (name: _: cfg.${name}.settings) enabled);
   both = lib.intersectLists cfg.operators cfg.agents;
+  accounts = map (name: "osmoda-${name}") (lib.attrNames (lib.filterAttrs (_: daemon: daemon.account or false) enabled));
 
   daemonOptions = name: daemon: {
     enable = mkOption {
@@ -111,12 +112,15 @@ in
     ) enabled;
 
     # As nix/units/sysusers.d says it for other systems.
-    users.groups = lib.genAttrs [
-      "osmoda"
-      "osmoda-operator"
-      "osmoda-agent"
-      "osmoda-daemon"
-    ] (_: { });
+    users.groups = lib.genAttrs (
+      [
+        "osmoda"
+        "osmoda-operator"
+        "osmoda-agent"
+        "osmoda-daemon"
+      ]
+      ++ accounts
+    ) (_: { });
     users.users = lib.mkMerge [
       {
         osmoda-agent = {
@@ -127,6 +131,15 @@ in
           home = "/var/lib/osmoda-agent";
         };
       }
+      (lib.genAttrs accounts (name: {
+        isSystemUser = true;
+        description = "osmoda ${lib.removePrefix "osmoda-" name}";
+        group = name;
+        extraGroups = [
+          "osmoda"
+          "osmoda-daemon"
+        ];
+      }))
       (lib.genAttrs cfg.operators (_: {
         extraGroups = [
           "osmoda"

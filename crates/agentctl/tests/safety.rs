@@ -2,8 +2,7 @@
 
 mod common;
 
-use common::{Suite, signal, soon};
-use nix::sys::signal::Signal;
+use common::{Suite, freeze, soon};
 use serde_json::json;
 
 #[tokio::test]
@@ -27,7 +26,7 @@ async fn a_restart_ends_with_another_agentd_and_says_so() {
 async fn with_a_hanging_agentd_the_program_does_it_itself() {
     let suite = Suite::up().await;
     let before = suite.pid("agentd");
-    signal(before, Signal::SIGSTOP);
+    freeze(before).await;
     let panicked = suite.run(&["safety", "panic", "--json"]).await.with_code(0);
     assert_eq!(panicked.json(), json!({ "stopped": [], "kept": ["agentd"] }));
     assert!(panicked.err.contains("the ledger could not be told"), "{}", panicked.err);

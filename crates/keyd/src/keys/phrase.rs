@@ -1,6 +1,6 @@
 //! BIP-39 phrases, and the keys that wallets everywhere derive from them: BIP-32 for Ethereum, SLIP-10 for Solana.
 
-use bip39::{Language, Mnemonic};
+use bip0039::{English, Mnemonic};
 use hmac::{Hmac, KeyInit, Mac};
 use k256::{
     NonZeroScalar, ProjectivePoint, Scalar,
@@ -28,14 +28,14 @@ pub(crate) struct Derived {
 /// 24 fresh words.
 pub(crate) fn new_phrase() -> Result<Zeroizing<String>, KeyError> {
     let entropy = Zeroizing::new(random::<32>()?);
-    let mnemonic = Mnemonic::from_entropy(entropy.as_ref()).map_err(|_| KeyError::NoRandomness)?;
-    Ok(Zeroizing::new(mnemonic.to_string()))
+    let mnemonic = Mnemonic::<English>::from_entropy(entropy.to_vec()).map_err(|_| KeyError::NoRandomness)?;
+    Ok(Zeroizing::new(mnemonic.into_phrase()))
 }
 
-/// The first account's key of a phrase. Words in any of BIP-39's languages, with their checksum.
+/// The first account's key of a phrase. English words, with their checksum.
 pub(crate) fn derive(chain: Chain, phrase: &str) -> Result<KeyBytes, KeyError> {
     let words = phrase.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mnemonic = Mnemonic::parse_in(Language::English, &words)
+    let mnemonic = Mnemonic::<English>::from_phrase(words)
         .map_err(|_| KeyError::BadSecret("this is no BIP-39 phrase: a word is wrong, or the checksum"))?;
     let seed = Zeroizing::new(mnemonic.to_seed(""));
     let path: &[u32] = match chain {
@@ -166,9 +166,9 @@ mod tests {
     /// BIP-39's own vector for all-zero entropy, with the passphrase of its test suite.
     #[test]
     fn bip39_as_in_its_first_vector() {
-        let mnemonic = Mnemonic::from_entropy(&[0; 16]).unwrap();
+        let mnemonic = Mnemonic::<English>::from_entropy([0; 16]).unwrap();
         assert_eq!(
-            mnemonic.to_string(),
+            mnemonic.phrase(),
             "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
         );
         let expected = "c55257c360c07c72029aebc1b53c05ed0362ada38ead3e3e9efa3708e53495531f09a6987599d18264c1e1c92f2cf141630c7a3c4ab7c81b2f001698e7463b04";

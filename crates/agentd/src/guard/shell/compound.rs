@@ -88,7 +88,7 @@ impl Judge<'_> {
         self.checks_name(&clause.variable_name);
         let values = match &clause.values {
             Some(words) => words.iter().flat_map(|word| self.word_fields(word, &state)).collect(),
-            None => state.arguments.clone().unwrap_or_else(|| vec![Value::anything()]),
+            None => state.arguments.as_deref().cloned().unwrap_or_else(|| vec![Value::anything()]),
         };
         let body = &clause.body.list;
         let name = clause.variable_name.as_str();

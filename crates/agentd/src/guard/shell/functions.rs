@@ -36,7 +36,7 @@ impl Judge<'_> {
         }
         let body = Function(Rc::new(function.body.clone()));
         self.defined.push((body.clone(), state.clone()));
-        state.functions.insert(name, vec![body]);
+        Rc::make_mut(&mut state.functions).insert(name, vec![body]);
         Flow::plain(state)
     }
 
@@ -59,7 +59,7 @@ impl Judge<'_> {
         }
         let outer = state.arguments.take();
         // A function that calls itself is judged once more, for any arguments.
-        state.arguments = own.is_empty().then_some(arguments);
+        state.arguments = own.is_empty().then(|| Rc::new(arguments));
         self.calls.push((name.to_owned(), self.parallel));
         self.enter_function();
         let loops = std::mem::take(&mut self.loops);

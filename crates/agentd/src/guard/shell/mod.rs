@@ -91,7 +91,7 @@ fn judge_as(command: &str, scene: &Scene<'_>, dialects: &[Dialect]) -> Verdict {
             variables: Default::default(),
             cwd: Pattern::of(scene.cwd).into_iter().collect(),
             functions: Default::default(),
-            arguments: Some(vec![]),
+            arguments: Some(Default::default()),
             stdin: Stream::Text(String::new()),
             errexit: false,
             traps: vec![],

@@ -17,6 +17,8 @@ use crate::guard::{Reason, pattern::Pattern};
 
 /// So many commands are judged in one text: loops over literals multiply.
 const MOST_STEPS: usize = 3000;
+/// So many bytes are put together from variables and arguments: each may double what it takes.
+const MOST_EFFORT: usize = 4 << 20;
 /// Texts inside texts are judged so deep.
 pub(super) const DEEPEST: usize = 16;
 /// One judgement of one text.
@@ -25,6 +27,8 @@ pub(super) struct Judge<'a> {
     pub(super) dialect: Dialect,
     pub(super) reasons: Vec<Reason>,
     steps: usize,
+    /// How much was put together from variables and arguments, in bytes.
+    effort: usize,
     depth: usize,
     /// How many background commands and pipelines are around.
     pub(super) parallel: usize,
@@ -51,6 +55,7 @@ impl<'a> Judge<'a> {
             dialect,
             reasons: vec![],
             steps: 0,
+            effort: 0,
             depth: 0,
             parallel: 0,
             calls: vec![],
@@ -96,6 +101,10 @@ impl<'a> Judge<'a> {
             self.ask("too_complex", "it is nested too deep to be judged");
             return Flow::plain(state);
         }
+        self.spend(text.len());
+        if self.is_exhausted() {
+            return Flow::plain(state);
+        }
         match parse::parse(text, self.dialect) {
             Err(trouble) => {
                 self.ask("unparsed", format!("it can't be read: {}", trouble.0));
@@ -109,6 +118,19 @@ impl<'a> Judge<'a> {
                 flow
             }
         }
+    }
+
+    /// Counts what was put together; too much of it asks, and nothing more is looked at.
+    pub(super) fn spend(&mut self, bytes: usize) {
+        self.effort = self.effort.saturating_add(bytes);
+        if self.effort > MOST_EFFORT {
+            self.ask("too_complex", "it puts too much together to be judged");
+        }
+    }
+
+    /// Whether it was found to be too much; it asks already then.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.steps > MOST_STEPS || self.effort > MOST_EFFORT
     }
 
     /// Judges a text in a shell of its own.
@@ -190,6 +212,8 @@ impl<'a> Judge<'a> {
         self.steps += 1;
         if self.steps > MOST_STEPS {
             self.ask("too_complex", "it has too many commands to be judged");
+        }
+        if self.is_exhausted() {
             return Flow::plain(state);
         }
         match command {
