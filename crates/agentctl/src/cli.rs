@@ -75,6 +75,10 @@ pub(crate) enum Command {
     Backup(commands::backup::BackupArgs),
     /// Keys: list, make, bring in, take out, delete, and what was signed.
     Wallet(commands::wallet::Wallets),
+    /// Changes that undo themselves: begin, look, keep, go back.
+    Switch(commands::switch::SwitchArgs),
+    /// Health checks that restart, roll back and tell.
+    Watcher(commands::watcher::WatcherArgs),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -108,6 +112,8 @@ impl Command {
             Self::Safety(args) => args.json,
             Self::Backup(args) => args.json,
             Self::Wallet(wallets) => wallets.format.json,
+            Self::Switch(switch) => switch.format.json,
+            Self::Watcher(watcher) => watcher.format.json,
             Self::Call(_) => true,
             Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }

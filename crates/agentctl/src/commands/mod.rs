@@ -18,11 +18,13 @@ pub(crate) mod mcp;
 pub(crate) mod receipts;
 pub(crate) mod safety;
 mod status;
+pub(crate) mod switch;
 mod tools;
 pub(crate) mod trace;
 pub(crate) mod up;
 pub(crate) mod verify_ledger;
 pub(crate) mod wallet;
+pub(crate) mod watcher;
 
 use crate::{cli::Command, context::Context, exit::Exit, failure::Failure};
 
@@ -50,6 +52,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Safety(args) => safety::run(context, args).await,
             Command::Backup(args) => backup::run(context, args).await,
             Command::Wallet(args) => wallet::run(context, args).await,
+            Command::Switch(args) => switch::run(context, args).await,
+            Command::Watcher(args) => watcher::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,
