@@ -11,7 +11,7 @@ use osmoda_ipc::{
 use tracing::{error, warn};
 
 use crate::{
-    config::Config,
+    config::{Config, InForce},
     switch::Switches,
     watch::{NotStarted, switches},
 };
@@ -106,6 +106,6 @@ impl Command {
             Config::default()
         });
         dirs.prepare()?;
-        switches(dirs, Arc::new(config), None).await
+        switches(dirs, InForce::new(config), None).await
     }
 }

@@ -1,6 +1,10 @@
 //! The table `[watch]` of osmoda.toml.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -73,5 +77,24 @@ impl Default for Config {
             webhook_ca: None,
             named: BTreeMap::new(),
         }
+    }
+}
+
+/// The settings in force; replaced whole on SIGHUP.
+#[derive(Debug)]
+pub(crate) struct InForce(RwLock<Arc<Config>>);
+
+impl InForce {
+    pub(crate) fn new(config: Config) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(Arc::new(config))))
+    }
+
+    /// As they are now.
+    pub(crate) fn now(&self) -> Arc<Config> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn replace(&self, config: Config) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 }

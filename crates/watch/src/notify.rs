@@ -9,7 +9,7 @@ use osmoda_steward::Steward;
 use serde_json::{Value, json};
 use tracing::{error, warn};
 
-use crate::{checks::post, config::Config};
+use crate::{checks::post, config::InForce};
 
 /// How long the webhook may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,13 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Where people are told.
 #[derive(Debug)]
 pub(crate) struct Notifier {
-    config: Arc<Config>,
+    config: Arc<InForce>,
     /// Nothing where there is no daemon: what is told then waits among the moves of its session.
     steward: Option<Arc<Steward>>,
 }
 
 impl Notifier {
-    pub(crate) fn new(config: Arc<Config>, steward: Option<Arc<Steward>>) -> Self {
+    pub(crate) fn new(config: Arc<InForce>, steward: Option<Arc<Steward>>) -> Self {
         Self { config, steward }
     }
 
@@ -58,8 +58,9 @@ impl Notifier {
     }
 
     async fn hook(&self, value: &Value) -> Result<(), String> {
-        let Some(url) = &self.config.webhook else { return Err("no webhook is configured".into()) };
-        match tokio::time::timeout(PATIENCE, post(url, self.config.webhook_ca.clone(), value)).await {
+        let config = self.config.now();
+        let Some(url) = &config.webhook else { return Err("no webhook is configured".into()) };
+        match tokio::time::timeout(PATIENCE, post(url, config.webhook_ca.clone(), value)).await {
             Ok(told) => told.map_err(|why| format!("the webhook failed: {why}")),
             Err(_) => Err(format!("the webhook did not answer within {} s", PATIENCE.as_secs())),
         }

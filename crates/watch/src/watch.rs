@@ -20,7 +20,7 @@ use crate::{
     apply::Tools,
     boot,
     checks::{Eyes, Units},
-    config::Config,
+    config::{Config, InForce},
     notify::Notifier,
     routes::routes,
     run::Runner,
@@ -72,7 +72,7 @@ impl From<SwitchError> for NotStarted {
 /// The sessions of a suite, as daemon and commands have them.
 pub(crate) async fn switches(
     dirs: &Dirs,
-    config: Arc<Config>,
+    config: Arc<InForce>,
     steward: Option<Arc<Steward>>,
 ) -> Result<Arc<Switches>, NotStarted> {
     let folder = folders(dirs)?;
@@ -114,7 +114,7 @@ fn folders(dirs: &Dirs) -> Result<PathBuf, NotStarted> {
 pub async fn start(start: Start<Config>) -> Result<Ready<Watch, Config>, NotStarted> {
     let folder = folders(&start.dirs)?;
     let steward = Steward::start(&start.dirs, &folder, start.stop.clone())?;
-    let config = Arc::new(start.config);
+    let config = InForce::new(start.config);
     let switches = switches(&start.dirs, config.clone(), Some(steward.clone())).await?;
     switches.recover().await?;
     let watchers = Watchers::start(switches.clone(), steward.clone(), config.clone(), &start.stop).await?;
@@ -128,7 +128,8 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Watch, Config>, NotStar
         routes: routes(watch),
         metrics: Metrics::build("watch", |registry| numbers.register(registry)),
         reload: Box::new(move |new| {
-            if new == *config { Ok(()) } else { Err("new settings of watch need a restart of it".into()) }
+            config.replace(new);
+            Ok(())
         }),
         is_alive: Box::new(move || {
             let last = alive.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -6,6 +6,7 @@ mod groups;
 mod kernel;
 mod ledger;
 mod permissions;
+mod rollbacks;
 mod sockets;
 mod units;
 
@@ -99,6 +100,7 @@ pub(crate) async fn examine(context: &Context) -> Vec<Finding> {
     findings.extend(units::check(&patient).await);
     findings.extend(sockets::check(&patient).await);
     findings.extend(ledger::check(&patient).await);
+    findings.extend(rollbacks::check(&patient).await);
     findings
 }
 

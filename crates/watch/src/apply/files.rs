@@ -97,7 +97,7 @@ impl FileSpec {
         let plain = path.is_absolute() && !path.components().any(|part| matches!(part, Component::ParentDir));
         let parent = path.parent().filter(|_| plain && path.file_name().is_some()).ok_or_else(outside)?;
         let real = parent.canonicalize().map_err(io_of(parent))?;
-        let within = tools.config.files.iter().any(|folder| real.starts_with(folder));
+        let within = tools.config.now().files.iter().any(|folder| real.starts_with(folder));
         if !within || real != parent || path.starts_with(OWN) { Err(outside()) } else { Ok(()) }
     }
 

@@ -18,7 +18,7 @@ use osmoda_systemd::SystemdError;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::Config,
+    config::InForce,
     run::{RunError, Runner},
     switch::Facts,
     systemd::Systemd,
@@ -51,7 +51,7 @@ pub(crate) trait Apply: Send + Sync {
 /// What changes are made with.
 #[derive(Debug)]
 pub(crate) struct Tools {
-    pub(crate) config: Arc<Config>,
+    pub(crate) config: Arc<InForce>,
     pub(crate) runner: Runner,
     pub(crate) systemd: Arc<Systemd>,
     pub(crate) agentd: Client,
@@ -61,7 +61,7 @@ pub(crate) struct Tools {
 
 impl Tools {
     pub(crate) fn apply_patience(&self) -> Duration {
-        Duration::from_secs(self.config.apply_timeout_secs.into())
+        Duration::from_secs(self.config.now().apply_timeout_secs.into())
     }
 }
 

@@ -27,14 +27,15 @@ fn pair(facts: &Facts) -> Result<Pair, ApplyError> {
 
 impl Apply for Named {
     fn things(&self, tools: &Tools) -> Vec<String> {
-        let thing = tools.config.named.get(&self.name).and_then(|pair| pair.thing.clone());
+        let thing = tools.config.now().named.get(&self.name).and_then(|pair| pair.thing.clone());
         vec![format!("named:{}", thing.unwrap_or_else(|| self.name.clone()))]
     }
 
     fn prepare<'a>(&'a self, tools: &'a Tools, _id: &'a str) -> BoxFuture<'a, Result<Facts, ApplyError>> {
         Box::pin(async move {
-            let known = || tools.config.named.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let pair = tools.config.named.get(&self.name).ok_or_else(|| {
+            let config = tools.config.now();
+            let known = || config.named.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let pair = config.named.get(&self.name).ok_or_else(|| {
                 ApplyError::Invalid(format!("the configuration has no change {:?}; it has: {}", self.name, known()))
             })?;
             let programs = [Some(&pair.apply), Some(&pair.rollback), pair.verify.as_ref()];

@@ -70,7 +70,7 @@ impl Apply for Nixos {
             let profile = profile::checked(tools, None)?;
             // Before the long build: without a way back there is nothing to build for.
             profile::current(&profile)?;
-            let patience = Duration::from_secs(tools.config.build_timeout_secs.into());
+            let patience = Duration::from_secs(tools.config.now().build_timeout_secs.into());
             let built = output(&argv.iter().map(String::as_str).collect::<Vec<_>>(), patience).await?;
             let path = built.lines().last().unwrap_or_default();
             let next = profile::valid(tools, path).await?;

@@ -50,7 +50,7 @@ pub(super) fn checked(tools: &Tools, profile: Option<&str>) -> Result<PathBuf, A
     let path = PathBuf::from(profile.unwrap_or(SYSTEM));
     let plain =
         path.is_absolute() && path.components().all(|part| !matches!(part, Component::ParentDir | Component::CurDir));
-    if !plain || !tools.config.profiles.iter().any(|folder| path.starts_with(folder) && path != *folder) {
+    if !plain || !tools.config.now().profiles.iter().any(|folder| path.starts_with(folder) && path != *folder) {
         return Err(ApplyError::Outside { path: path.display().to_string(), what: "a profile", key: "profiles" });
     }
     Ok(path)
@@ -58,7 +58,8 @@ pub(super) fn checked(tools: &Tools, profile: Option<&str>) -> Result<PathBuf, A
 
 /// A path of the store that is there, whole.
 pub(super) async fn valid(tools: &Tools, path: &str) -> Result<PathBuf, ApplyError> {
-    let (store, asked) = (&tools.config.store, Path::new(path));
+    let config = tools.config.now();
+    let (store, asked) = (&config.store, Path::new(path));
     let name = asked.strip_prefix(store).ok().filter(|rest| rest.components().count() == 1);
     if name.is_none_or(|name| matches!(name.components().next(), Some(Component::ParentDir | Component::CurDir))) {
         return Err(ApplyError::Invalid(format!("{path} is no path of {}", store.display())));

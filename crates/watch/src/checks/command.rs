@@ -41,7 +41,7 @@ impl CommandCheck {
 
     pub(super) async fn look(&self, eyes: &Eyes, timeout: Duration) -> Saw {
         // The configuration may have changed since.
-        if let Err(error) = self.checked(&eyes.config) {
+        if let Err(error) = self.checked(&eyes.config.now()) {
             return Saw::bad(error.to_string());
         }
         let mut command = Command::new(&self.argv[0]);
@@ -49,9 +49,9 @@ impl CommandCheck {
         command.env("LANG", "C.UTF-8").current_dir("/").process_group(0).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         if Uid::effective().is_root() {
-            match User::from_name(&eyes.config.commands_user) {
+            match User::from_name(&eyes.config.now().commands_user) {
                 Ok(Some(user)) => command.uid(user.uid.as_raw()).gid(user.gid.as_raw()),
-                _ => return Saw::bad(format!("there is no account {}", eyes.config.commands_user)),
+                _ => return Saw::bad(format!("there is no account {}", eyes.config.now().commands_user)),
             };
         }
         let mut child = match command.spawn() {

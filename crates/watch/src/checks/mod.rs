@@ -20,7 +20,7 @@ use osmoda_ipc::Fault;
 use serde::Deserialize;
 
 pub(crate) use self::{http::post, process::Exits, systemd_unit::Units};
-use crate::{config::Config, switch::Looked, systemd::Systemd};
+use crate::{config::{Config, InForce}, switch::Looked, systemd::Systemd};
 
 /// How long a look may take where its check does not say.
 const DEFAULT_TIMEOUT: u32 = 5;
@@ -50,7 +50,7 @@ impl From<CheckError> for Fault {
 /// What checks look with.
 #[derive(Debug)]
 pub(crate) struct Eyes {
-    pub(crate) config: Arc<Config>,
+    pub(crate) config: Arc<InForce>,
     pub(crate) systemd: Arc<Systemd>,
     /// What systemd said of its units last.
     pub(crate) units: Arc<Units>,

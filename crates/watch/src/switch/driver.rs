@@ -156,11 +156,11 @@ impl Driver {
     }
 
     fn interval(&self) -> Duration {
-        Duration::from_secs(self.switches.tools.config.check_interval_secs.max(1).into())
+        Duration::from_secs(self.switches.tools.config.now().check_interval_secs.max(1).into())
     }
 
     async fn watch(&mut self) -> Result<(), SwitchError> {
-        let config = self.switches.tools.config.clone();
+        let config = self.switches.tools.config.now();
         let probes: Vec<Probe> =
             self.session.checks.iter().map(|check| Probe::new(check, &config)).collect::<Result<_, _>>()?;
         let rules = Rules {
@@ -228,7 +228,7 @@ impl Driver {
         let tries = self.session.failed_rollbacks;
         let why = format!("rollback {tries} failed: {error}");
         error!(session = id, why, "a rollback failed");
-        if tries >= switches.tools.config.rollback_tries.max(1) {
+        if tries >= switches.tools.config.now().rollback_tries.max(1) {
             self.session.stranded = true;
             self.advance(SwitchState::Failed, Reason::own(format!("{why}; a person is needed"))).await?;
             switches.tell_trouble().await;

@@ -228,7 +228,7 @@ impl Switches {
             return Err(SwitchError::Invalid("failures is 1 to 100".into()));
         }
         for check in &checks {
-            Probe::new(check, &self.tools.config)?;
+            Probe::new(check, &self.tools.config.now())?;
         }
         Ok(Session {
             id: format!("sw_{}", Ulid::generate()),
@@ -260,7 +260,7 @@ impl Switches {
     /// Writes a new session down and has it driven.
     async fn launch(self: &Arc<Self>, session: Session, reason: Reason) -> Result<watch::Receiver<Stand>, SwitchError> {
         let driving = Driving::take(&self.folder, &session.id)?;
-        let most = usize::try_from(self.tools.config.most_sessions).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.tools.config.now().most_sessions).unwrap_or(usize::MAX);
         if let Err(error) = self.store.begin(session.clone(), reason, most).await {
             driving.done();
             return Err(error);

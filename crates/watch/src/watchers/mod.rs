@@ -22,14 +22,14 @@ use ulid::Ulid;
 
 pub(crate) use self::error::WatcherError;
 use self::{runner::Running, spec::Spec, store::Kept};
-use crate::{config::Config, switch::Switches};
+use crate::{config::InForce, switch::Switches};
 
 /// Every watcher of a suite.
 #[derive(Debug)]
 pub(crate) struct Watchers {
     pub(super) switches: Arc<Switches>,
     pub(super) steward: Arc<Steward>,
-    pub(super) config: Arc<Config>,
+    pub(super) config: Arc<InForce>,
     /// By id.
     running: Mutex<HashMap<String, Arc<Running>>>,
 }
@@ -39,7 +39,7 @@ impl Watchers {
     pub(crate) async fn start(
         switches: Arc<Switches>,
         steward: Arc<Steward>,
-        config: Arc<Config>,
+        config: Arc<InForce>,
         stop: &CancellationToken,
     ) -> Result<Arc<Self>, crate::switch::SwitchError> {
         let kept = store::all(&switches.store).await?;
@@ -47,7 +47,7 @@ impl Watchers {
         tokio::spawn(events::follow(watchers.clone(), stop.clone()));
         for one in kept {
             let id = one.id.clone();
-            match Spec::new(one.request.clone(), &watchers.config) {
+            match Spec::new(one.request.clone(), &watchers.config.now()) {
                 Ok(spec) => watchers.run(one, spec),
                 // The settings no longer allow it. It stays on disk for when they do.
                 Err(error) => tracing::warn!(id, %error, "a watcher is not watched"),
@@ -59,8 +59,8 @@ impl Watchers {
     /// A new watcher.
     pub(crate) async fn add(self: &Arc<Self>, request: WatcherAddRequest, who: &str) -> Result<Watcher, WatcherError> {
         let spec = self.checked(&request, None)?;
-        if self.count().0 >= usize::try_from(self.config.most_watchers).unwrap_or(usize::MAX) {
-            return Err(WatcherError::TooMany { most: self.config.most_watchers });
+        if self.count().0 >= usize::try_from(self.config.now().most_watchers).unwrap_or(usize::MAX) {
+            return Err(WatcherError::TooMany { most: self.config.now().most_watchers });
         }
         let kept = Kept {
             id: format!("wt_{}", Ulid::generate()),
@@ -154,7 +154,7 @@ impl Watchers {
 
     /// A form that can be watched: a name of its own, and parents that are there and not its own children.
     fn checked(&self, request: &WatcherAddRequest, own: Option<&str>) -> Result<Spec, WatcherError> {
-        let spec = Spec::new(request.clone(), &self.config)?;
+        let spec = Spec::new(request.clone(), &self.config.now())?;
         if self.named(&request.name).is_some_and(|other| Some(other.id.as_str()) != own) {
             return Err(WatcherError::NameTaken(request.name.clone()));
         }
