@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What the suite promises of its speed, measured: one row a promise, each against a peer in the same run.
-#   scripts/bench.sh [--json] [NAME...]    these promises (hop append verify mcp status tools), or all
-# The status is 1 where a promise does not hold. `status` boots a systemd of its own and needs root; without root it is
-# left out. Quiet the machine first: ratios bear company, times do not.
+#   scripts/bench.sh [--json] [NAME...]    these promises (hop append verify mcp status tools watch), or all
+# The status is 1 where a promise does not hold. `status` and `watch` boot a systemd of their own and need root; without root
+# they are left out. Quiet the machine first: ratios bear company, times do not.
 set -euo pipefail
 # shellcheck source=peers.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -23,7 +23,7 @@ while (($#)); do
 done
 if ((${#names[@]} == 0)); then
     names=(hop append verify mcp tools)
-    if ((EUID == 0)); then names+=(status); else warn "not root: status is left out"; fi
+    if ((EUID == 0)); then names+=(status watch); else warn "not root: status and watch are left out"; fi
 fi
 
 need build
@@ -36,4 +36,5 @@ if [[ " ${names[*]} " == *" mcp "* ]]; then
     peer sdk
     export BENCH_SDK=$PEER
 fi
+if [[ " ${names[*]} " == *" watch "* ]]; then need monit; fi
 exec "$(build_folder)/release/xtask" bench "${json[@]}" "${names[@]}"

@@ -12,7 +12,6 @@ use std::{
 };
 
 use nix::{
-    fcntl::{Flock, FlockArg},
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
@@ -122,16 +121,18 @@ impl Runner {
     }
 
     /// Waits until no program of the session is left, and ends one that stays; the lock is held by the next one.
-    async fn alone(&self, session: &str) -> Result<Flock<File>, RunError> {
+    async fn alone(&self, session: &str) -> Result<File, RunError> {
         let path = self.folder.join(format!("{session}.running"));
         let broken = |source| RunError::NotStarted { program: path.display().to_string(), source };
         let deadline = Instant::now() + ORPHAN;
         let mut killed = false;
         loop {
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-            match Flock::lock(file.map_err(broken)?, FlockArg::LockExclusiveNonblock) {
-                Ok(locked) => return Ok(locked),
-                Err((mut file, _)) if Instant::now() >= deadline => {
+            let mut file = file.map_err(broken)?;
+            // Held until the last descriptor of it is closed: the child's, once it has one.
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(_) if Instant::now() >= deadline => {
                     let mut pid = String::new();
                     let group = file.read_to_string(&mut pid).ok().and_then(|_| pid.trim().parse().ok());
                     match group.filter(|_| !killed) {

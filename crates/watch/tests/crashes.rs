@@ -125,11 +125,8 @@ async fn a_reboot_within_probation_undoes_the_change_unless_its_session_said_oth
     let (undone, kept) = (suite.profile("undone", &["blue"]), suite.profile("kept", &["blue"]));
     let green = suite.store_path("green", None);
     let first = suite.begin(switch_to(&undone, &green)).await.id;
-    let resumes = SafeSwitchBeginRequest {
-        on_reboot: Some(OnReboot::Resume),
-        ttl_secs: Some(3),
-        ..switch_to(&kept, &green)
-    };
+    let resumes =
+        SafeSwitchBeginRequest { on_reboot: Some(OnReboot::Resume), ttl_secs: Some(3), ..switch_to(&kept, &green) };
     let second = suite.begin(resumes).await.id;
     // What a reboot leaves: the state folder, and nothing that ran.
     suite.kill_watch();

@@ -4,6 +4,7 @@ pub(crate) mod approvals;
 pub(crate) mod approve;
 pub(crate) mod backup;
 pub(crate) mod call;
+mod check_words;
 pub(crate) mod completions;
 mod deny;
 mod doctor;

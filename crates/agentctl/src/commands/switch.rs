@@ -135,8 +135,8 @@ impl Begin {
             let (path, from) =
                 pair.split_once('=').ok_or_else(|| Failure::Usage(format!("{pair:?} is no PATH=FROM")))?;
             let path_of = PathBuf::from(from);
-            let content = std::fs::read_to_string(&path_of)
-                .map_err(|source| Failure::Unreadable { path: path_of, source })?;
+            let content =
+                std::fs::read_to_string(&path_of).map_err(|source| Failure::Unreadable { path: path_of, source })?;
             changes.push(FileChange { path: path.to_owned(), content: Some(content), mode: None });
         }
         let removed = self.removed.iter().map(|path| FileChange { path: path.clone(), content: None, mode: None });

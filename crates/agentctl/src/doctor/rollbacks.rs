@@ -19,7 +19,8 @@ pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let told = failed.into_iter().map(|one| {
         let found = format!("session {} could not be undone in {} tries: {}", one.session, one.tries, one.why);
         if one.needs_you {
-            let advice = format!("mend that, then: agentctl switch rollback {0}; or agentctl switch abandon {0}", one.session);
+            let advice =
+                format!("mend that, then: agentctl switch rollback {0}; or agentctl switch abandon {0}", one.session);
             Finding::bad(CHECK, found, advice)
         } else {
             Finding::care(CHECK, found, format!("it is tried again; see agentctl switch status {}", one.session))

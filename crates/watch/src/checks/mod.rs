@@ -20,7 +20,11 @@ use osmoda_ipc::Fault;
 use serde::Deserialize;
 
 pub(crate) use self::{http::post, process::Exits, systemd_unit::Units};
-use crate::{config::{Config, InForce}, switch::Looked, systemd::Systemd};
+use crate::{
+    config::{Config, InForce},
+    switch::Looked,
+    systemd::Systemd,
+};
 
 /// How long a look may take where its check does not say.
 const DEFAULT_TIMEOUT: u32 = 5;

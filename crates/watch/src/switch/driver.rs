@@ -254,7 +254,7 @@ impl Driver {
         if !self.session.stranded {
             self.session.change.way().clean(&switches.tools, id);
         }
-        if self.session.failed_rollbacks > 0 {
+        if self.session.failed_rollbacks > 0 || switches.count_troubled() > 0 {
             switches.tell_trouble().await;
         }
     }

@@ -100,6 +100,10 @@ impl Running {
         let rules = Rules { failures: self.spec.failures(), flaps: self.spec.flaps(), actions: &self.spec.actions };
         let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
         let mut stands = self.lock();
+        if stands.kept.paused_until.is_some() {
+            // It was paused while it looked.
+            return (false, Do::Nothing);
+        }
         let before = (stands.kept.ladder.state, stands.kept.ladder.rung, stands.kept.ladder.tries);
         let what = stands.kept.ladder.count(looked.result.state, looked.is_final, now, &rules, around);
         let ladder = &stands.kept.ladder;

@@ -9,6 +9,7 @@ mod sample;
 mod status;
 mod suite;
 mod tools;
+mod watch;
 
 use self::row::Row;
 use crate::Failure;
@@ -16,13 +17,14 @@ use crate::Failure;
 /// A promise's name, and what measures it.
 type Bench = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     ("hop", hop::run),
     ("append", ledger::append::run),
     ("verify", ledger::verify::run),
     ("mcp", mcp::run),
     ("status", status::run),
     ("tools", tools::run),
+    ("watch", watch::run),
 ];
 
 /// Measures these promises, or all of them, and prints a row for each. The complaints are those that do not hold.
@@ -31,6 +33,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<Vec<String>, Failure> {
     let names: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--json").collect();
     if names == [status::BOOTED] {
         return status::run_booted().map(|()| Vec::new());
+    }
+    if names == [watch::BOOTED] {
+        return watch::run_booted().map(|()| Vec::new());
     }
     if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, _)| known == *name)) {
         let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();

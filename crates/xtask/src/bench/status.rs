@@ -22,6 +22,14 @@ const RUNS: usize = 5;
 
 /// Boots a machine and measures there.
 pub(super) fn run() -> Result<Vec<Row>, Failure> {
+    let measured = booted(BOOTED)?;
+    let number = |side: &str, what: &str| measured[side][what].as_f64().unwrap_or(f64::NAN);
+    let figures = |side: &str| Figures { p50: number(side, "p50"), min: number(side, "min"), cpu: number(side, "cpu") };
+    Ok(vec![row(figures("ours"), figures("peer"), measured["ratio"].as_f64().unwrap_or(f64::NAN))])
+}
+
+/// Boots a machine, has this program measure there under that name, and answers with what it printed.
+pub(super) fn booted(name: &str) -> Result<Value, Failure> {
     let root = crate::root();
     let programs = programs()?;
     let build = programs.parent().ok_or_else(|| Failure::bench("no build folder"))?;
@@ -30,7 +38,7 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let output = Command::new(root.join("scripts/booted.sh"))
         .arg("--")
         .arg(inside)
-        .args(["bench", BOOTED])
+        .args(["bench", name])
         .env("CARGO_TARGET_DIR", build)
         .stderr(Stdio::inherit())
         .output()
@@ -38,10 +46,7 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     if !output.status.success() {
         return Err(Failure::bench("nothing could be measured in a booted machine; this needs root"));
     }
-    let measured: Value = serde_json::from_slice(&output.stdout).map_err(Failure::bench)?;
-    let number = |side: &str, what: &str| measured[side][what].as_f64().unwrap_or(f64::NAN);
-    let figures = |side: &str| Figures { p50: number(side, "p50"), min: number(side, "min"), cpu: number(side, "cpu") };
-    Ok(vec![row(figures("ours"), figures("peer"), measured["ratio"].as_f64().unwrap_or(f64::NAN))])
+    serde_json::from_slice(&output.stdout).map_err(Failure::bench)
 }
 
 /// Measures where systemd is process 1, and prints what it found.

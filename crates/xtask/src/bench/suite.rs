@@ -22,7 +22,7 @@ pub(super) fn program(name: &str) -> Result<PathBuf, Failure> {
     if path.is_file() { Ok(path) } else { Err(Failure::bench(format!("{} is not built", path.display()))) }
 }
 
-/// A suite of agentd alone. Dropping it ends it.
+/// A suite of some daemons. Dropping it ends it.
 pub(super) struct Suite {
     agentctl: PathBuf,
     folder: TempDir,
@@ -30,9 +30,18 @@ pub(super) struct Suite {
 
 impl Suite {
     pub(super) fn up() -> Result<Self, Failure> {
+        Self::up_with("agentd", "")
+    }
+
+    /// These daemons, with these settings.
+    pub(super) fn up_with(daemons: &str, config: &str) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("osmoda.").tempdir().map_err(Failure::bench)?;
         let suite = Self { agentctl: program("agentctl")?, folder };
-        let status = suite.agentctl().args(["up", "--only", "agentd", "--detach"]).stdout(Stdio::null()).status();
+        let file = suite.folder.path().join("bench.toml");
+        std::fs::write(&file, config).map_err(Failure::bench)?;
+        let mut up = suite.agentctl();
+        up.env("OSMODA_CONFIG", file);
+        let status = up.args(["up", "--only", daemons, "--detach"]).stdout(Stdio::null()).status();
         if status.map_err(Failure::bench)?.success() {
             Ok(suite)
         } else {
@@ -53,8 +62,13 @@ impl Suite {
 
     /// The process of agentd.
     pub(super) fn agentd(&self) -> Result<u32, Failure> {
-        let pid = running_pid(&self.dirs().pid_file("agentd")).and_then(|pid| u32::try_from(pid).ok());
-        pid.ok_or_else(|| Failure::bench("agentd does not run"))
+        self.process("agentd")
+    }
+
+    /// The process of a daemon.
+    pub(super) fn process(&self, daemon: &str) -> Result<u32, Failure> {
+        let pid = running_pid(&self.dirs().pid_file(daemon)).and_then(|pid| u32::try_from(pid).ok());
+        pid.ok_or_else(|| Failure::bench(format!("{daemon} does not run")))
     }
 }
 
