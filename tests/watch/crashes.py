@@ -1,7 +1,7 @@
 """SIGKILL at each system call of switching and of going back, of the daemon and of its child; then a restart or a reboot.
 
 crashes.py PROGRAMS AGENTD_SOCKET EVERY
-Every EVERYth system call is tried. After each crash the profile, and what was switched to, must be one and the same
+Every EVERYth system call is tried; each with a restart and with a reboot where every one is. After each crash the profile, and what was switched to, must be one and the same
 generation, the one that the session's state names, and the ledger must tell which and why.
 """
 
@@ -20,8 +20,9 @@ from suite import Suite, ask  # noqa: E402
 
 PROGRAMS, AGENTD, EVERY = sys.argv[1], sys.argv[2], int(sys.argv[3])
 WORKERS = max(2, os.cpu_count() or 2)
-# Past these a run is over before its system call comes.
-LAST = {"switch": 400, "commit": 160, "back": 400, "child": 170, "child back": 170}
+SCENARIOS = ("switch", "commit", "back", "child", "child back")
+# After so many in a row that came too late, what is to be cut off has no more system calls.
+TOO_LATE = 8 if EVERY == 1 else 2
 lock = threading.Lock()
 counted, wrong, states = {}, [], {}
 
@@ -139,7 +140,7 @@ def crash(scenario, number, after):
         suite.start()
         hit = act(suite, scenario, number, profile, green)
         if not hit:
-            return
+            return False
         crashed = read_states(suite)
         if after == "reboot":
             suite.kill()
@@ -166,12 +167,23 @@ def crash(scenario, number, after):
             counted[scenario, after] = counted.get((scenario, after), 0) + 1
             states[crashed] = states.get(crashed, 0) + 1
             if why is not None:
-                wrong.append(f"{scenario} {number} {after}: {why}; {suite.folder}")
+                wrong.append(f"{scenario} {number} {after}: {why}")
+        return True
     except Exception as error:  # noqa: BLE001 - one case must not hide the others
         with lock:
             wrong.append(f"{scenario} {number} {after}: {type(error).__name__}: {error}")
+        return True
     finally:
         suite.end()
+
+
+def cut_off(scenario):
+    """All of a scenario's crashes: every system call where every one is tried, by turns with a restart and a reboot."""
+    late, number, turn = 0, 1, 0
+    while late < TOO_LATE:
+        for after in ("restart", "reboot") if EVERY == 1 else (("restart", "reboot")[turn % 2],):
+            late = 0 if crash(scenario, number, after) else late + 1
+        number, turn = number + EVERY, turn + 1
 
 
 def read_states(suite):
@@ -186,17 +198,13 @@ def read_states(suite):
 
 def main():
     checks = Checks("crashes")
-    cases = []
-    for scenario, last in LAST.items():
-        for index, number in enumerate(range(1, last + 1, EVERY)):
-            cases.append((scenario, number, ("restart", "reboot")[index % 2]))
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda case: crash(*case), cases))
+        list(pool.map(cut_off, SCENARIOS))
     total = sum(counted.values())
     told_of = ", ".join(f"{name} then {after} {count}" for (name, after), count in sorted(counted.items()))
     print(f"      {total} crashes: {told_of}", flush=True)
     print(f"      they stood: {', '.join(f'{state} {count}' for state, count in sorted(states.items()))}", flush=True)
-    for scenario in LAST:
+    for scenario in SCENARIOS:
         found = sum(count for (name, _), count in counted.items() if name == scenario)
         checks.check(f"there were crashes within {scenario}", found > 0)
     checks.check(f"after each of {total} crashes one whole generation is in force, and the ledger tells which and why", not wrong, "; ".join(wrong[:5]))

@@ -40,7 +40,8 @@ with_libraries() {
     ldd "$file" 2>/dev/null | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p'
 }
 for program in nix nix-env nix-store nix-build; do with_libraries "$(command -v "$program")"; done | sort -u | while read -r file; do
-    [[ -e $base$file ]] || install -D -m 755 "$(realpath -- "$file")" "$layer$file"
+    # /lib is a link there, and stays one.
+    [[ -e $base$file ]] || install -D -m 755 "$(realpath -- "$file")" "$layer/usr${file#/usr}"
 done
 built=$(realpath -- "$(build_folder)")
 [[ $AGENTCTL == "$built"/* ]] || die "the booted machine sees $built alone, and agentctl is $AGENTCTL: set CARGO_TARGET_DIR"

@@ -112,8 +112,8 @@ impl Command {
             Self::Safety(args) => args.json,
             Self::Backup(args) => args.json,
             Self::Wallet(wallets) => wallets.format.json,
-            Self::Switch(switch) => switch.format.json,
-            Self::Watcher(watcher) => watcher.format.json,
+            Self::Switch(switch) => switch.json,
+            Self::Watcher(watcher) => watcher.json,
             Self::Call(_) => true,
             Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }

@@ -122,7 +122,7 @@ impl Bus {
         ];
         let of_timer: Vec<Property<'_>> = vec![
             ("Description", Variant::new(alarm.description)),
-            ("TimersMonotonic", Variant::new(vec![("OnActiveUSec", usec(alarm.after))])),
+            ("TimersMonotonic", Variant::new(vec![("OnActiveSec", usec(alarm.after))])),
             ("AccuracyUSec", Variant::new(usec(Duration::from_millis(100)))),
             ("RemainAfterElapse", Variant::new(false)),
         ];

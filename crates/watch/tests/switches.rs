@@ -160,7 +160,9 @@ async fn files_come_back_as_they_were() {
     assert_eq!(fs::read_dir(&etc).unwrap().count(), 3, "nothing half written is left");
     // What a file shall hold stands neither in the ledger nor in what is kept.
     until("it is told", async || suite.events("safe_switch.rolled_back").await.len() == 1).await;
-    let events = serde_json::to_string(&[suite.events("safe_switch.").await, suite.events("safe_switch_begin.").await].concat()).unwrap();
+    let events =
+        serde_json::to_string(&[suite.events("safe_switch.").await, suite.events("safe_switch_begin.").await].concat())
+            .unwrap();
     assert!(!events.contains("secret") && events.contains("fresh"), "{events}");
     assert!(!suite.dirs.state().join("watch/kept").join(&begun.id).exists());
 

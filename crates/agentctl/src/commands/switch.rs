@@ -12,7 +12,6 @@ use osmoda_ipc::{Endpoint, Nothing};
 
 use super::check_words::check;
 use crate::{
-    cli::Format,
     context::Context,
     exit::Exit,
     failure::Failure,
@@ -23,8 +22,9 @@ use crate::{
 pub(crate) struct SwitchArgs {
     #[command(subcommand)]
     act: Act,
-    #[command(flatten)]
-    pub(crate) format: Format,
+    /// JSON for programs instead of text for people.
+    #[arg(long = "json", id = "format_json", global = true)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

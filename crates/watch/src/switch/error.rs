@@ -77,7 +77,9 @@ impl From<SwitchError> for Fault {
             SwitchError::Invalid(_) => Self::bad_request("invalid_request", message),
             SwitchError::Check(error) => error.into(),
             SwitchError::Apply(error) => error.into(),
-            SwitchError::NoRescue(_) => Self::unavailable("rescue_unavailable", message),
+            SwitchError::NoRescue(error) => {
+                Self::unavailable("rescue_unavailable", message).with_private(chain(&error))
+            }
         }
     }
 }
