@@ -30,7 +30,7 @@ impl Nixos {
                     })?;
                 let system = format!("{source}#nixosConfigurations.{host}.config.system.build.toplevel");
                 let features = ["--extra-experimental-features", "nix-command flakes"];
-                Ok([own(&["nix", "build"]), own(&features), own(&["--no-link", "--print-out-paths", &system])].concat())
+                Ok([own(&["nix", "build"]), own(&features), own(&["--no-link", "--json", &system])].concat())
             }
             (None, Some(path)) => {
                 if !is_plain(path) || !Path::new(path).is_absolute() || !Path::new(path).exists() {
@@ -49,6 +49,15 @@ impl Nixos {
             _ => Err(ApplyError::Invalid("apply of kind nixos needs flake or configuration, one of both".into())),
         }
     }
+}
+
+/// What was built: `nix build` tells it as JSON in every version, `nix-build` as a line.
+fn built_path(said: &str) -> Option<String> {
+    if said.starts_with('[') {
+        let all: serde_json::Value = serde_json::from_str(said).ok()?;
+        return all.get(0)?.get("outputs")?.get("out")?.as_str().map(str::to_owned);
+    }
+    said.lines().last().map(str::to_owned)
 }
 
 fn is_plain(text: &str) -> bool {
@@ -72,9 +81,9 @@ impl Apply for Nixos {
             profile::current(&profile)?;
             let patience = Duration::from_secs(tools.config.now().build_timeout_secs.into());
             let built = output(&argv.iter().map(String::as_str).collect::<Vec<_>>(), patience).await?;
-            let path = built.lines().last().unwrap_or_default();
-            let next = profile::valid(tools, path).await?;
-            profile::facts(&profile::way_to(profile, next)?, path.to_owned())
+            let path = built_path(&built).ok_or_else(|| ApplyError::Invalid("the build named no path".into()))?;
+            let next = profile::valid(tools, &path).await?;
+            profile::facts(&profile::way_to(profile, next)?, path)
         })
     }
 
@@ -108,6 +117,14 @@ impl Apply for Nixos {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_built_is_told_by_either_program() {
+        let json = r#"[{"drvPath":"/nix/store/a.drv","outputs":{"out":"/nix/store/a"}}]"#;
+        assert_eq!(built_path(json).as_deref(), Some("/nix/store/a"));
+        assert_eq!(built_path("warning\n/nix/store/b").as_deref(), Some("/nix/store/b"));
+        assert_eq!(built_path("[]"), None);
+    }
 
     #[test]
     fn a_flake_becomes_one_build_and_nothing_else_does() {
