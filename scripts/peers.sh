@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Real MCP clients and SDKs, and the A2A SDK, by name and pinned version from the Python and npm registries, kept in the cache.
+# Real MCP clients and SDKs, the A2A SDK, wallets' libraries and a WebSocket client, by name and pinned version from the Python
+# and npm registries, kept in the cache.
 #   scripts/peers.sh [NAME...]     installs these, or all, and prints where each one's command is
 # Sourced, it gives `peer NAME`, which sets PEER to that command's path and installs what is missing.
 set -euo pipefail
 # shellcheck source=lib.sh
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages anvil solc)
+readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages anvil solc
+    websockets)
 
 # peer NAME: sets PEER to the path of the peer's command: a Python with the SDK, a program, or the SDK's folder.
 peer() {
     local name=$1
     case $name in
-    mcp-v1 | mcp-v2 | a2a) _peer_python "$name" bin/python ;;
+    mcp-v1 | mcp-v2 | a2a | websockets) _peer_python "$name" bin/python ;;
     amagi) _peer_python "$name" bin/amagi-mcp-probe ;;
     node) _peer_npm "$name" "node-linux-$(_npm_machine)@22.23.3" "node_modules/node-linux-$(_npm_machine)/bin/node" ;;
     # It wants Node 22: start it by `peer node`.
@@ -88,7 +90,7 @@ _install_npm() {
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     case ${1:-} in
-    -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0" && exit ;;
+    -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0" && exit ;;
     esac
     (($#)) || set -- "${PEERS[@]}"
     for name in "$@"; do

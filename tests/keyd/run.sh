@@ -2,7 +2,7 @@
 # keyd's signatures, byte for byte against ethers, viem, eth-account and solders, and executed by real chains (anvil,
 # LiteSVM), over a real suite.
 #   tests/keyd/run.sh [AGENTCTL]
-# OSMODA_CASES sets how many random cases of each kind are tried.
+# OSMODA_CASES sets how many random cases of each of the six kinds of transaction and typed data are tried.
 set -euo pipefail
 # shellcheck source=../lib/suite.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
@@ -43,7 +43,7 @@ run_checks chains 120 "$signers" "$HERE/chains.py" "$SUITE/run/keyd.sock" "$SUIT
 check "the suite of the chains ends" stop_suite "$SUITE"
 suite s signatures.py
 
-run_checks signatures 900 "$signers" "$HERE/signatures.py" "$SUITE/run/keyd.sock" "$node" "$HERE/reference.mjs" "${OSMODA_CASES:-200}"
+run_checks signatures 900 "$signers" "$HERE/signatures.py" "$SUITE/run/keyd.sock" "$node" "$HERE/reference.mjs" "${OSMODA_CASES:-1667}"
 
 # Every thread of the running process, after all these signatures.
 is_filtered() {

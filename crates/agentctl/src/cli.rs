@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Safety(commands::safety::SafetyArgs),
     /// Copies of the suite's state: take, list, restore.
     Backup(commands::backup::BackupArgs),
+    /// A shell on this machine, as agentd's account, with every session in the ledger.
+    Terminal(commands::terminal::TerminalArgs),
     /// Keys: list, make, bring in, take out, delete, and what was signed.
     Wallet(commands::wallet::Wallets),
     /// Changes that undo themselves: begin, look, keep, go back.
@@ -115,7 +117,7 @@ impl Command {
             Self::Switch(switch) => switch.json,
             Self::Watcher(watcher) => watcher.json,
             Self::Call(_) => true,
-            Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
+            Self::Terminal(_) | Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }
     }
 }
@@ -124,7 +126,7 @@ impl Command {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Format {
     /// JSON for programs instead of text for people.
-    #[arg(long = "json", id = "format_json")]
+    #[arg(long = "json", id = "format_json", global = true)]
     pub(crate) json: bool,
 }
 
@@ -158,7 +160,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 23), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 24), "{lines:?}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::{
     shell::{self, Pace},
     streams::Hub,
     system::Sampler,
+    terminal::Terminals,
 };
 
 /// What the handlers share.
@@ -47,6 +48,7 @@ pub struct Agentd {
     pub(crate) rules: RwLock<Arc<Rules>>,
     pub(crate) pace: Pace,
     pub(crate) sampler: Sampler,
+    pub(crate) terminals: Terminals,
     pub(crate) started: Instant,
     pub(crate) stop: CancellationToken,
     own: OwnPaths,
@@ -119,6 +121,7 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
         rules: RwLock::new(Arc::new(Rules::new(start.config, &own))),
         pace: Pace::default(),
         sampler: Sampler::start(start.stop.clone()),
+        terminals: Terminals::default(),
         started: Instant::now(),
         stop: start.stop,
         ledger: ledger.clone(),
@@ -129,7 +132,10 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
         approvals,
         own,
     });
-    let metrics = Metrics::build("agentd", |registry| crate::recorder::register(registry, &ledger));
+    let metrics = Metrics::build("agentd", |registry| {
+        crate::recorder::register(registry, &ledger);
+        registry.register("terminals", "Open terminals", agentd.terminals.0.clone());
+    });
     let reloaded = agentd.clone();
     Ok(Ready {
         routes: routes(agentd, Arc::new(LedgerRecorder(ledger.clone()))),

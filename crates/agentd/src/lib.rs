@@ -18,6 +18,7 @@ mod routes;
 mod shell;
 mod streams;
 pub mod system;
+mod terminal;
 
 pub use self::{
     agentd::{Agentd, NotStarted, start},

@@ -9,7 +9,7 @@ use osmoda_api::agentd::{
     LedgerConsistency, LedgerProve, LedgerVerify, NetworkInfo, OperatorFileDelete, OperatorFileDownload,
     OperatorFileList, OperatorFileMkdir, OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite,
     ReceiptList, RequestGet, RequestList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus,
-    ShellExec, SystemDiscover, SystemHealth, SystemQuery, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
+    ShellExec, SystemDiscover, SystemHealth, SystemQuery, TERMINAL, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
 };
 use osmoda_ipc::Routes;
 
@@ -18,7 +18,7 @@ use crate::{
     gate::AgentdGate,
     handlers::{
         approvals, backups, card, files, incidents, ledger, network, operator_files, requests, safety, services, shell,
-        system, tlog,
+        system, terminal, tlog,
     },
     recorder::LedgerRecorder,
 };
@@ -75,6 +75,7 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<OperatorFileMkdir>(operator_files::mkdir)
         .on::<OperatorFileRename>(operator_files::rename)
         .on::<OperatorFileDelete>(operator_files::delete)
+        .websocket(TERMINAL, terminal::open)
         .on::<IncidentCreate>(incidents::create)
         .on::<IncidentAddStep>(incidents::step)
         .on::<IncidentList>(incidents::list)

@@ -20,6 +20,7 @@ pub(crate) mod receipts;
 pub(crate) mod safety;
 mod status;
 pub(crate) mod switch;
+pub(crate) mod terminal;
 mod tools;
 pub(crate) mod trace;
 pub(crate) mod up;
@@ -52,6 +53,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Incident(args) => incident::run(context, args).await,
             Command::Safety(args) => safety::run(context, args).await,
             Command::Backup(args) => backup::run(context, args).await,
+            Command::Terminal(args) => terminal::run(context, args).await,
             Command::Wallet(args) => wallet::run(context, args).await,
             Command::Switch(args) => switch::run(context, args).await,
             Command::Watcher(args) => watcher::run(context, args).await,

@@ -2,13 +2,16 @@
 
 mod clock;
 mod disk;
+mod egress;
 mod groups;
 mod kernel;
 mod ledger;
+mod models;
 mod permissions;
 mod rollbacks;
 mod sockets;
 mod units;
+mod wallets;
 
 use std::{
     path::{Path, PathBuf},
@@ -101,6 +104,9 @@ pub(crate) async fn examine(context: &Context) -> Vec<Finding> {
     findings.extend(sockets::check(&patient).await);
     findings.extend(ledger::check(&patient).await);
     findings.extend(rollbacks::check(&patient).await);
+    findings.extend(wallets::check(&patient).await);
+    findings.extend(models::check(&patient).await);
+    findings.extend(egress::check(&patient).await);
     findings
 }
 

@@ -62,8 +62,13 @@ impl Suite {
 
     /// A suite that is up in the background.
     pub(crate) async fn up() -> Self {
+        Self::up_with("agentd").await
+    }
+
+    /// The same with these daemons.
+    pub(crate) async fn up_with(daemons: &str) -> Self {
         let suite = Self::folder();
-        suite.run(&["up", "--detach", "--only", "agentd"]).await.with_code(0);
+        suite.run(&["up", "--detach", "--only", daemons]).await.with_code(0);
         suite
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod safety;
 pub(crate) mod services;
 pub(crate) mod shell;
 pub(crate) mod system;
+pub(crate) mod terminal;
 pub(crate) mod tlog;
 
 use osmoda_ipc::{Fault, chain};

@@ -4,6 +4,7 @@ mod config;
 mod dirs;
 mod instance;
 mod log;
+mod private;
 mod socket;
 
 use std::{
@@ -20,6 +21,7 @@ pub use self::{
     config::{ConfigError, DEFAULT_CONFIG, SUITE, Settings},
     dirs::{Dirs, NoFolder},
     instance::running_pid,
+    private::keep_private,
     socket::{NoSocket, Sockets},
 };
 use crate::{

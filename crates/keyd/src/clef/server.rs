@@ -9,7 +9,7 @@ use osmoda_ipc::{
 use serde_json::{Deserializer, Value};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{UnixListener, UnixStream},
+    net::UnixStream,
     sync::Semaphore,
 };
 use tokio_util::sync::CancellationToken;

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::unistd::Uid;
 use osmoda_api::keyd::Chain;
 use serde::Deserialize;
 use toml::Value;
@@ -17,12 +18,13 @@ use super::{
 
 /// The most rules a file may hold.
 const MOST_RULES: usize = 1000;
+
 /// The policy can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadPolicy {
     #[error("the policy {} can't be read", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
-    #[error("the policy {} can be changed by others; give it mode 0644 or stricter", .0.display())]
+    #[error("the policy {} can be changed by others; give it to root, with mode 0644 or stricter", .0.display())]
     Writable(PathBuf),
     #[error("the policy is wrong")]
     Toml(#[from] Box<toml::de::Error>),
@@ -119,8 +121,9 @@ impl Policy {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(BadPolicy::Unreadable(path.to_owned(), error)),
         };
-        let mode = fs::metadata(path).map_err(|error| BadPolicy::Unreadable(path.to_owned(), error))?.mode();
-        if mode & 0o022 != 0 {
+        let file = fs::metadata(path).map_err(|error| BadPolicy::Unreadable(path.to_owned(), error))?;
+        let is_ours = [0, Uid::effective().as_raw()].contains(&file.uid());
+        if file.mode() & 0o022 != 0 || !is_ours {
             return Err(BadPolicy::Writable(path.to_owned()));
         }
         Self::parse(&text).map(Some)

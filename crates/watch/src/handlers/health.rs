@@ -13,8 +13,8 @@ pub(crate) async fn health(watch: Arc<Watch>, _call: Call, _request: Nothing) ->
     let (watchers, failing) = watch.watchers.count();
     Ok(WatchState {
         status: if failed_rollbacks == 0 { "ok" } else { "trouble" }.to_owned(),
-        daemon: up.daemon,
-        version: up.version,
+        daemon: up.daemon.into_owned(),
+        version: up.version.into_owned(),
         daemon_uptime_secs: up.daemon_uptime_secs,
         open_sessions: watch.switches.count_open() as u64,
         failed_rollbacks: failed_rollbacks as u64,

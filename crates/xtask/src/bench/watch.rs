@@ -22,9 +22,9 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::{
+    booted,
     row::{Goal, Row},
     sample::{Figures, Round, Rounds, alternate, cpu_of},
-    status::booted,
     suite::Suite,
 };
 use crate::Failure;
@@ -44,10 +44,8 @@ const DEPLOY_RS: f64 = 121_000.0;
 /// Every row.
 pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let mut rows = vec![undo()?, thousand()?];
-    let measured = booted(BOOTED)?;
-    let number = |side: &str, what: &str| measured[side][what].as_f64().unwrap_or(f64::NAN);
-    let figures = |side: &str| Figures { p50: number(side, "p50"), min: number(side, "min"), cpu: number(side, "cpu") };
-    rows.push(restart_row(figures("ours"), figures("peer"), measured["ratio"].as_f64().unwrap_or(f64::NAN)));
+    let measured = booted::run(BOOTED)?;
+    rows.push(restart_row(measured.ours, measured.peer, measured.ratio));
     Ok(rows)
 }
 

@@ -93,6 +93,12 @@ impl Judge<'_> {
         let body = &clause.body.list;
         let name = clause.variable_name.as_str();
         let known = values.len() <= MOST_ROUNDS && values.iter().all(|value| !value.many);
+        if values.is_empty() {
+            // Its body is judged all the same, as if it were reached.
+            let mut round = state.clone();
+            round.set(name, Value::default());
+            self.round(|judge| judge.list(body, round).end());
+        }
         if known {
             let mut at = state;
             let mut early = None;

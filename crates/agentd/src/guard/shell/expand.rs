@@ -338,6 +338,7 @@ impl Judge<'_> {
         let text: String =
             value.bits.iter().map(|bit| if let Bit::Text(text) = bit { text.as_str() } else { "0" }).collect();
         self.arithmetic_text(&text, state);
+        self.arithmetic_assigns(&text);
     }
 
     /// Names in arithmetic stand for their values, which bash takes for arithmetic again.

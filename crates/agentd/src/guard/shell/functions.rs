@@ -35,6 +35,7 @@ impl Judge<'_> {
             self.ask("shadowed_name", format!("a function takes the name {name}"));
         }
         let body = Function(Rc::new(function.body.clone()));
+        self.spend(32 * state.functions.len());
         self.defined.push((body.clone(), state.clone()));
         Rc::make_mut(&mut state.functions).insert(name, vec![body]);
         Flow::plain(state)

@@ -159,6 +159,9 @@ fn recorded(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     );
     judge.parsed_options(&parsed, "w:", &call);
     parsed.operands.iter().for_each(|file| judge.writes(file, &call.state));
+    if parsed.operands.is_empty() && !parsed.has("O") && !parsed.has("B") {
+        judge.writes(&Value::text("typescript"), &call.state);
+    }
     match parsed.value("c").and_then(Value::known) {
         Some(text) => {
             judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], &call.state);

@@ -19,6 +19,8 @@ use crate::guard::{Reason, pattern::Pattern};
 const MOST_STEPS: usize = 3000;
 /// So many bytes are put together from variables and arguments: each may double what it takes.
 const MOST_EFFORT: usize = 4 << 20;
+/// Commands inside commands are judged so deep: each takes its part of the stack.
+const DEEPEST_COMMAND: usize = 64;
 /// Texts inside texts are judged so deep.
 pub(super) const DEEPEST: usize = 16;
 /// One judgement of one text.
@@ -30,6 +32,8 @@ pub(super) struct Judge<'a> {
     /// How much was put together from variables and arguments, in bytes.
     effort: usize,
     depth: usize,
+    /// How many commands are around: those that run others, groups, loops, functions.
+    around: usize,
     /// How many background commands and pipelines are around.
     pub(super) parallel: usize,
     /// The functions being called, and how parallel it was when they were.
@@ -44,6 +48,8 @@ pub(super) struct Judge<'a> {
     pub(super) defaulted: Vec<String>,
     /// What the text may write.
     pub(super) written: Vec<Pattern>,
+    /// Symbolic links that the text makes.
+    pub(super) links: Vec<Pattern>,
     /// Files whose contents decided something.
     pub(super) relied_on: Vec<PathBuf>,
 }
@@ -57,6 +63,7 @@ impl<'a> Judge<'a> {
             steps: 0,
             effort: 0,
             depth: 0,
+            around: 0,
             parallel: 0,
             calls: vec![],
             defined: vec![],
@@ -65,6 +72,7 @@ impl<'a> Judge<'a> {
             returns: vec![],
             defaulted: vec![],
             written: vec![],
+            links: vec![],
             relied_on: vec![],
         }
     }
@@ -101,7 +109,8 @@ impl<'a> Judge<'a> {
             self.ask("too_complex", "it is nested too deep to be judged");
             return Flow::plain(state);
         }
-        self.spend(text.len());
+        // It costs more to read a text than to put it together.
+        self.spend(text.len() * 8);
         if self.is_exhausted() {
             return Flow::plain(state);
         }
@@ -126,6 +135,21 @@ impl<'a> Judge<'a> {
         if self.effort > MOST_EFFORT {
             self.ask("too_complex", "it puts too much together to be judged");
         }
+    }
+
+    /// Goes into a command; nothing more is looked at, and it asks, where it is too deep.
+    pub(super) fn goes_deeper(&mut self) -> bool {
+        if self.around >= DEEPEST_COMMAND {
+            self.ask("too_complex", "it is nested too deep to be judged");
+            return false;
+        }
+        self.around += 1;
+        true
+    }
+
+    /// Comes out of a command.
+    pub(super) fn comes_back(&mut self) {
+        self.around -= 1;
     }
 
     /// Whether it was found to be too much; it asks already then.
@@ -216,6 +240,15 @@ impl<'a> Judge<'a> {
         if self.is_exhausted() {
             return Flow::plain(state);
         }
+        if !self.goes_deeper() {
+            return Flow::plain(state);
+        }
+        let flow = self.entered(command, state);
+        self.comes_back();
+        flow
+    }
+
+    fn entered(&mut self, command: &Command, state: State) -> Flow {
         match command {
             Command::Simple(simple) => self.simple(simple, state),
             Command::Compound(compound, redirects) => self.compound(compound, redirects.as_ref(), state),

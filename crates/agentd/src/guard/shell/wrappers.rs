@@ -106,7 +106,7 @@ fn env(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
 }
 
 fn sudo(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
-    let description = "m:i,login m:s,shell m:e,edit -:n,non-interactive -:b,background -:E,preserve-env=? -:H,set-home -:u,user= -:g,group= -:p,prompt= -:k,reset-timestamp \
+    let description = "m:i,login m:s,shell m:e,edit -:n,non-interactive -:b,background -:E -:preserve-env=? -:H,set-home -:u,user= -:g,group= -:p,prompt= -:k,reset-timestamp \
         -:K,remove-timestamp -:v,validate -:A,askpass -:S,stdin -:C,close-from= -:T,command-timeout= a:R,chroot= m:D,chdir= m:l,list a:h,host= -:P -:B a:r,role= a:t,type= a:L";
     let parsed = options::parse(call.arguments, description, Style { leading: true, ..Style::default() });
     judge.parsed_options(&parsed, description, &call);
