@@ -83,6 +83,10 @@ pub(crate) enum Command {
     Capability(commands::capability::CapabilityArgs),
     /// The way out for sandboxed code: how it stands, what goes through it, whether it would connect to a host.
     Egress(commands::egress::EgressArgs),
+    /// Changes that undo themselves: begin, look, keep, go back.
+    Switch(commands::switch::SwitchArgs),
+    /// Health checks that restart, roll back and tell.
+    Watcher(commands::watcher::WatcherArgs),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -119,6 +123,8 @@ impl Command {
             Self::Capability(args) => args.json,
             Self::Egress(args) => args.json,
             Self::Wallet(wallets) => wallets.format.json,
+            Self::Switch(switch) => switch.json,
+            Self::Watcher(watcher) => watcher.json,
             Self::Call(_) => true,
             Self::Terminal(_) | Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }

@@ -5,6 +5,7 @@
 pub mod agentd;
 pub mod egress;
 pub mod keyd;
+pub mod watch;
 
 use osmoda_ipc::EndpointInfo;
 
@@ -23,6 +24,7 @@ pub fn daemons() -> Vec<DaemonContract> {
         DaemonContract { name: "agentd", endpoints: agentd::endpoints() },
         DaemonContract { name: "keyd", endpoints: keyd::endpoints() },
         DaemonContract { name: "egress", endpoints: egress::endpoints() },
+        DaemonContract { name: "watch", endpoints: watch::endpoints() },
     ]
 }
 

@@ -25,11 +25,15 @@ pub enum Toolset {
     Wallet,
     /// Untrusted code, and what it may do.
     Sandbox,
+    /// Changes that undo themselves.
+    SafeSwitch,
+    /// Health checks that escalate.
+    Watchers,
 }
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::System,
         Self::FilesAndShell,
         Self::Memory,
@@ -39,7 +43,11 @@ impl Toolset {
         Self::Safety,
         Self::Approval,
         Self::Wallet,
+        Self::SafeSwitch,
         Self::Sandbox,
+        Self::Watchers,
+        Self::Sandbox,
+        Self::Watchers,
     ];
 
     /// The name by which it is chosen, such as `files-and-shell`.
@@ -55,6 +63,8 @@ impl Toolset {
             Self::Approval => "approval",
             Self::Wallet => "wallet",
             Self::Sandbox => "sandbox",
+            Self::SafeSwitch => "safe-switch",
+            Self::Watchers => "watchers",
         }
     }
 }
@@ -72,6 +82,8 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::Approval => "ask the operator for leave, and see how it stands",
         Toolset::Wallet => "Ethereum and Solana keys that sign what the operator's policy allows",
         Toolset::Sandbox => "run untrusted code shut in, and give it exactly what it may do",
+        Toolset::SafeSwitch => "change the system, a profile, files or an app; what fails its checks is undone",
+        Toolset::Watchers => "health checks that restart, roll back and notify",
     }
 }
 

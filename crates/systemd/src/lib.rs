@@ -4,14 +4,18 @@
 mod bus;
 mod control;
 mod error;
+mod events;
 mod name;
 mod timers;
+mod transient;
 mod units;
 
 pub use self::{
     bus::{Bus, is_here},
     error::SystemdError,
+    events::{Change, Changes},
     name::unit_name,
     timers::Timer,
+    transient::{Alarm, Ended, OneShot},
     units::{Unit, UnitState},
 };

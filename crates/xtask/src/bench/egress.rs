@@ -146,6 +146,7 @@ fn egress(hosts: &[SocketAddr]) -> Result<(Suite, Proxy), Failure> {
     let address = free()?;
     let suite = Suite::up_with(
         "agentd,egress",
+        "",
         &[
             ("OSMODA_EGRESS_LISTEN", &format!("[\"{address}\"]")),
             ("OSMODA_EGRESS_ALLOW_ADDRESSES", "[\"127.0.0.0/8\"]"),
