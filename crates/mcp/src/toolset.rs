@@ -46,8 +46,6 @@ impl Toolset {
         Self::SafeSwitch,
         Self::Sandbox,
         Self::Watchers,
-        Self::Sandbox,
-        Self::Watchers,
     ];
 
     /// The name by which it is chosen, such as `files-and-shell`.
