@@ -190,7 +190,7 @@ fn recall(folder: &Path, model: &Path, count: usize) {
     let keyword = each(&queries, |query| {
         drop(black_box(
             memories.recall(&MemoryQuery { mode: Some(MemoryMode::Keyword), ..query.clone() }, 0.0).unwrap(),
-        ))
+        ));
     });
     memories.install_model(model).unwrap();
     while memories.embed_some().unwrap() {}
