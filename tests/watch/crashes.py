@@ -28,11 +28,11 @@ counted, wrong, states = {}, [], {}
 
 
 class Injected:
-    """strace on a running daemon: the Nth system call of any of its threads is its last."""
+    """strace on a running daemon: the Nth system call of any of its threads is its last. Its children are let go of."""
 
     def __init__(self, pid, number):
         self.strace = subprocess.Popen(
-            ["strace", "-qq", "-f", "-o", "/dev/null", "-p", str(pid), "-e", "trace=all", "-e", f"inject=all:signal=KILL:when={number}"],
+            ["strace", "-qq", "-f", "-b", "execve", "-o", "/dev/null", "-p", str(pid), "-e", "trace=all", "-e", f"inject=all:signal=KILL:when={number}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
