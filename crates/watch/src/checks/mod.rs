@@ -173,11 +173,11 @@ impl Probe {
         let began = Instant::now();
         let seen = tokio::time::timeout(self.timeout, self.see(eyes)).await;
         let saw = seen.unwrap_or_else(|_| Saw::bad(format!("no answer within {} s", self.timeout.as_secs())));
-        self.looked(saw, began.elapsed())
+        self.looked(&saw, began.elapsed())
     }
 
     /// What was seen, as a result.
-    pub(crate) fn looked(&self, saw: Saw, took: Duration) -> Looked {
+    pub(crate) fn looked(&self, saw: &Saw, took: Duration) -> Looked {
         let result = CheckResult {
             name: self.name.clone(),
             kind: self.kind,

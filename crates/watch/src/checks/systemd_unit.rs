@@ -69,10 +69,8 @@ impl SystemdUnit {
         if let Some(active) = eyes.units.known(&unit) {
             return saw(&unit, &active);
         }
-        match {
-            let unit = &unit;
-            eyes.systemd.ask(|bus| async move { bus.state(unit).await }).await
-        } {
+        let name = &unit;
+        match eyes.systemd.ask(|bus| async move { bus.state(name).await }).await {
             Ok(state) => saw(&unit, &state.active),
             Err(error) => Saw::bad(error.to_string()),
         }

@@ -9,7 +9,7 @@ use osmoda_api::watch::{
 use osmoda_ipc::{Call, Fault, Nothing};
 
 use super::asked;
-use crate::watch::Watch;
+use crate::{switch::Session, watch::Watch};
 
 pub(crate) async fn begin(
     watch: Arc<Watch>,
@@ -21,7 +21,7 @@ pub(crate) async fn begin(
 
 pub(crate) async fn list(watch: Arc<Watch>, _call: Call, request: SafeSwitchListRequest) -> Result<Switches, Fault> {
     let sessions = watch.switches.store.newest(request.limit.unwrap_or(50).clamp(1, 1000)).await?;
-    Ok(Switches { sessions: sessions.iter().map(|session| session.summary()).collect() })
+    Ok(Switches { sessions: sessions.iter().map(Session::summary).collect() })
 }
 
 pub(crate) async fn status(watch: Arc<Watch>, _call: Call, request: SwitchId) -> Result<Switch, Fault> {

@@ -33,10 +33,10 @@ pub(crate) use self::{
     error::SwitchError,
     probation::Looked,
     rescue::Rescue,
-    session::Facts,
+    session::{Facts, Session},
     store::{Reason, Store},
 };
-use self::{lock::Driving, session::Session, state::Cause};
+use self::{lock::Driving, state::Cause};
 use crate::{
     apply::{Change, Tools},
     checks::{Eyes, Probe},

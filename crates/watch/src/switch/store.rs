@@ -13,7 +13,11 @@ use jiff::Timestamp;
 use osmoda_api::watch::{CheckResult, Quarantined, SwitchMove, SwitchState};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{error::SwitchError, session::Session, state::may_move};
+use super::{
+    error::SwitchError,
+    session::Session,
+    state::{Cause, may_move},
+};
 
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE sessions (
@@ -168,7 +172,7 @@ impl Store {
             if to.is_over() && !next.stranded {
                 db.execute("DELETE FROM things WHERE session = ?1", [&next.id])?;
             }
-            let blamed = to == SwitchState::RollingBack && next.cause.is_some_and(|cause| cause.blames_the_change());
+            let blamed = to == SwitchState::RollingBack && next.cause.is_some_and(Cause::blames_the_change);
             if let (true, Some(key)) = (blamed, next.facts.as_ref().and_then(|facts| facts.key.as_ref())) {
                 let at = Timestamp::now().to_string();
                 db.execute(

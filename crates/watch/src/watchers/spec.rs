@@ -122,6 +122,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "so that a case is one literal")]
     fn spec(fields: Value) -> Result<Spec, WatcherError> {
         let mut whole = json!({"name": "web", "check": {"type": "tcp_port", "port": 80}});
         whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

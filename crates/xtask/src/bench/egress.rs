@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use super::{
     row::{Goal, Row},
-    sample::{Figures, OneCore, Round, Rounds, alternate, cpu_of, each},
+    sample::{Figures, OneCore, Round, Rounds, alternate, cpu_of, each, pause},
     suite::Suite,
 };
 use crate::Failure;
@@ -223,7 +223,7 @@ fn until(proxy: &Proxy, host: SocketAddr) -> Result<(), Failure> {
         match trip(proxy, host) {
             Ok(()) => return Ok(()),
             Err(failure) if Instant::now() > deadline => return Err(failure),
-            Err(_) => thread::sleep(Duration::from_millis(50)),
+            Err(_) => pause(Duration::from_millis(50)),
         }
     }
 }

@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use super::{
     booted,
     row::{Goal, Row},
-    sample::{Figures, Round, Rounds, alternate, cpu_of},
+    sample::{Figures, Round, Rounds, alternate, cpu_of, pause},
     suite::Suite,
 };
 use crate::Failure;
@@ -162,10 +162,10 @@ fn thousand() -> Result<Row, Failure> {
         watch.call::<WatcherAdd>(&request)?;
     }
     let monit = Living(monit(folder.path(), &pid_file)?);
-    std::thread::sleep(Duration::from_secs(3));
+    pause(Duration::from_secs(3));
     let ours = watch.suite.pid("watch")?;
     let before = (cpu_of(&[ours])?, cpu_of(&[monit.0.id()])?);
-    std::thread::sleep(WATCHED);
+    pause(WATCHED);
     let after = (cpu_of(&[ours])?, cpu_of(&[monit.0.id()])?);
     let second = |before: Duration, after: Duration| {
         let micros = after.saturating_sub(before).as_secs_f64() * 1e6 / WATCHED.as_secs_f64();
@@ -226,7 +226,7 @@ pub(super) fn run_booted() -> Result<(), Failure> {
         ..WatcherAddRequest::default()
     };
     watch.call::<WatcherAdd>(&request)?;
-    std::thread::sleep(Duration::from_secs(1));
+    pause(Duration::from_secs(1));
     let [ours, own]: [Rounds; 2] = alternate(KILLED, |contender| {
         let took = back_up(if contender == 0 { "watched" } else { "own" })?.as_secs_f64() * 1e6;
         Ok(Round { p50: took, min: took, cpu: 0.0 })
@@ -241,7 +241,7 @@ fn back_up(name: &str) -> Result<Duration, Failure> {
     let pid = || fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<i32>().ok());
     let before = pid().ok_or_else(|| Failure::bench(format!("{name} does not run")))?;
     // What it did before is over, also for systemd.
-    std::thread::sleep(Duration::from_millis(150));
+    pause(Duration::from_millis(150));
     let began = Instant::now();
     kill(Pid::from_raw(before), Signal::SIGKILL).map_err(Failure::bench)?;
     loop {
@@ -251,7 +251,7 @@ fn back_up(name: &str) -> Result<Duration, Failure> {
         if began.elapsed() > Duration::from_secs(20) {
             return Err(Failure::bench(format!("{name} did not come back")));
         }
-        std::thread::sleep(Duration::from_micros(100));
+        pause(Duration::from_micros(100));
     }
 }
 
