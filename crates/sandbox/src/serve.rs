@@ -1,0 +1,189 @@
+//! The runner: one thread a run, as many as may run at a time.
+
+use std::{
+    fs,
+    io::{self, IoSliceMut},
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+        unix::net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    cmsg_space,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{
+        ControlMessageOwned, MsgFlags, getsockopt, recvmsg,
+        sockopt::{AcceptConn, PeerCredentials},
+    },
+    unistd::Uid,
+};
+
+use crate::{
+    filter,
+    group::Groups,
+    host::Host,
+    plan::{Layer, Plan, Refusal, Reply},
+    run::{Place, find_bwrap, run},
+    watch, wire,
+};
+
+/// The longest plan, in bytes: a command of which JSON writes every byte as six, and its capabilities.
+const LONGEST_PLAN: usize = 1 << 20;
+/// How long a caller may take to send its plan or to take its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a runner without work stays, where somebody would start it again.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the runner is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Sandboxes at a time.
+    pub most: usize,
+    /// osmoda's own folders, which no capability opens.
+    pub own: Vec<PathBuf>,
+    /// bwrap, where it is not found by itself.
+    pub bwrap: Option<PathBuf>,
+}
+
+/// The runner can't serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The descriptor that it serves.
+    #[error("no socket to serve: {0}")]
+    NoSocket(#[source] io::Error),
+    /// Waiting for callers.
+    #[error("no caller can be waited for: {0}")]
+    Waiting(#[source] io::Error),
+}
+
+/// Serves until nobody is there: `door` is a listening socket, or one over which connections are handed.
+pub fn serve(door: OwnedFd, settings: Settings) -> Result<(), ServeError> {
+    let listens = getsockopt(&door, AcceptConn).map_err(|errno| ServeError::NoSocket(errno.into()))?;
+    let server = Arc::new(Server { running: AtomicUsize::new(0), most: settings.most, place: Place::find(settings) });
+    let listener = UnixListener::from(door);
+    loop {
+        if listens && !is_called(&listener)? {
+            if server.running.load(Ordering::Acquire) == 0 {
+                return Ok(());
+            }
+            continue;
+        }
+        let caller = if listens { listener.accept().map(|(caller, _)| Some(caller)) } else { handed(listener.as_fd()) };
+        match caller {
+            Ok(Some(caller)) => {
+                let server = server.clone();
+                // A thread that can't be started: its caller's connection is closed.
+                let _ = thread::Builder::new().spawn(move || server.answer(caller));
+            }
+            Ok(None) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(ServeError::Waiting(error)),
+        }
+    }
+}
+
+/// Whether somebody calls before the runner has been idle for too long.
+fn is_called(listener: &UnixListener) -> Result<bool, ServeError> {
+    let mut polled = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    let patience = PollTimeout::try_from(IDLE).unwrap_or(PollTimeout::MAX);
+    match poll(&mut polled, patience) {
+        Ok(ready) => Ok(ready > 0),
+        Err(nix::errno::Errno::EINTR) => Ok(false),
+        Err(errno) => Err(ServeError::Waiting(errno.into())),
+    }
+}
+
+/// The next connection that is handed over; `None` when the other end is gone.
+#[expect(unsafe_code)]
+fn handed(door: BorrowedFd<'_>) -> io::Result<Option<UnixStream>> {
+    let mut byte = [0];
+    let mut parts = [IoSliceMut::new(&mut byte)];
+    let mut space = cmsg_space!(RawFd);
+    let message = recvmsg::<()>(door.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    if message.bytes == 0 {
+        return Ok(None);
+    }
+    for part in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = part
+            && let Some(fd) = fds.first()
+        {
+            // SAFETY: the kernel has just made this descriptor for us alone; there is room for one only.
+            return Ok(Some(unsafe { OwnedFd::from_raw_fd(*fd) }.into()));
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "a message without a connection"))
+}
+
+struct Server {
+    running: AtomicUsize,
+    most: usize,
+    place: Result<Place, Refusal>,
+}
+
+impl Server {
+    fn answer(&self, mut caller: UnixStream) {
+        if self.running.fetch_add(1, Ordering::AcqRel) >= self.most {
+            let _ = wire::write(&mut caller, &Reply::Refused(Refusal::Busy { most: self.most }));
+        } else {
+            let _ = self.serve_one(&mut caller);
+        }
+        self.running.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn serve_one(&self, caller: &mut UnixStream) -> io::Result<()> {
+        caller.set_read_timeout(Some(PATIENCE))?;
+        caller.set_write_timeout(Some(PATIENCE))?;
+        // The socket's own permissions let nobody else in; this holds also where they were set wrong.
+        let peer = getsockopt(&*caller, PeerCredentials)?;
+        if peer.uid() != 0 && Uid::from_raw(peer.uid()) != Uid::effective() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let plan: Plan = wire::read(caller, LONGEST_PLAN)?;
+        let ran = self.place.as_ref().map_err(Clone::clone).and_then(|place| run(place, &plan, caller));
+        let reply = ran.map_or_else(Reply::Refused, Reply::Ran);
+        wire::write(caller, &reply)
+    }
+}
+
+impl Place {
+    fn find(settings: Settings) -> Result<Self, Refusal> {
+        let host = Host::look(Path::new("/"));
+        let usual = ["/usr/bin", "/run/current-system/sw/bin", "/usr/local/bin", "/bin"].map(Path::new);
+        let bwrap = settings.bwrap.or_else(|| find_bwrap(&usual));
+        let bwrap = bwrap.ok_or_else(|| Refusal::layer(Layer::Bubblewrap, "bwrap is not there; install the package bubblewrap"))?;
+        knows_what_is_needed(&bwrap)?;
+        if !watch::works() {
+            return Err(Refusal::layer(Layer::Limits, "the kernel does not tell a process's children (CONFIG_PROC_CHILDREN)"));
+        }
+        let own = std::env::current_exe().map_err(|error| Refusal::layer(Layer::Runner, error))?;
+        let init = own.with_file_name("osmoda-sandbox-init");
+        if fs::metadata(&init).is_err() {
+            return Err(Refusal::layer(Layer::Runner, format!("{} is not there; install osmoda anew", init.display())));
+        }
+        let filter = filter::bytes().map_err(|why| Refusal::layer(Layer::Seccomp, why))?;
+        Ok(Self { bwrap, init, host, filter, groups: Groups::take(), own: settings.own })
+    }
+}
+
+/// Old versions of bwrap lack what a sandbox needs here.
+fn knows_what_is_needed(bwrap: &Path) -> Result<(), Refusal> {
+    let help = Command::new(bwrap).arg("--help").env_clear().output();
+    let help = help.map_err(|error| Refusal::layer(Layer::Bubblewrap, format!("{}: {error}", bwrap.display())))?;
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    for option in ["--bind-fd", "--ro-bind-fd", "--disable-userns", "--size", "--perms", "--as-pid-1"] {
+        if !help.contains(option) {
+            let why = format!("{} is too old: it does not know {option} (0.11, or a distribution's mended 0.8, does)", bwrap.display());
+            return Err(Refusal::layer(Layer::Bubblewrap, why));
+        }
+    }
+    Ok(())
+}
