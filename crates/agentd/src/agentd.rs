@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::{
     approvals::{Approvals, StoreError},
+    capabilities::{Capabilities, CapabilityError},
     card::{CardKey, KeyError},
     config::Config,
     guard::{GuardedPaths, OwnPaths},
@@ -42,6 +43,7 @@ pub struct Agentd {
     pub(crate) incidents: Incidents,
     pub(crate) safety: Safety,
     pub(crate) backups: Arc<Shelf>,
+    pub(crate) capabilities: Arc<Capabilities>,
     pub(crate) card_key: CardKey,
     pub(crate) socket: PathBuf,
     pub(crate) rules: RwLock<Arc<Rules>>,
@@ -88,6 +90,9 @@ pub enum NotStarted {
     /// The incidents.
     #[error("the incidents' database can't be used: {0}")]
     Incidents(rusqlite::Error),
+    /// The capability tokens.
+    #[error("{}", chain(.0))]
+    Capabilities(#[from] CapabilityError),
     /// The agent card's key.
     #[error("{0}")]
     Key(#[from] KeyError),
@@ -112,6 +117,7 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let own = own_paths(&start.dirs, start.config_file);
     let agentd = Arc::new(Agentd {
         incidents: Incidents::open(&folder.join("incidents.db")).map_err(NotStarted::Incidents)?,
+        capabilities: Arc::new(Capabilities::open(&folder, start.dirs.run())?),
         card_key: CardKey::open(&folder.join("card.key"))?,
         socket: start.dirs.socket("agentd"),
         backups: Arc::new(Shelf::new(start.dirs.state())),

@@ -2,6 +2,7 @@
 
 mod agentd;
 mod approvals;
+mod capabilities;
 mod card;
 mod config;
 mod database;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use osmoda_api::agentd::{
     AgentCardGet, AgentCardWellKnown, ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny,
-    ApprovalPending, ApprovalRequest, BackupCreate, BackupList, DirectoryList, EVENTS_STREAM, EventLog, FileRead,
-    FileWrite, IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
+    ApprovalPending, ApprovalRequest, BackupCreate, BackupList, CapabilityKey, CapabilityList, CapabilityMint,
+    CapabilityNarrow, CapabilityRevoke, CapabilityVerify, DirectoryList, EVENTS_STREAM, EventLog, FileRead, FileWrite,
+    IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
     LedgerConsistency, LedgerProve, LedgerVerify, NetworkInfo, OperatorFileDelete, OperatorFileDownload,
     OperatorFileList, OperatorFileMkdir, OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite,
     ReceiptList, RequestGet, RequestList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus,
@@ -17,8 +18,8 @@ use crate::{
     agentd::Agentd,
     gate::AgentdGate,
     handlers::{
-        approvals, backups, card, files, incidents, ledger, network, operator_files, requests, safety, services, shell,
-        system, tlog,
+        approvals, backups, capabilities, card, files, incidents, ledger, network, operator_files, requests, safety,
+        services, shell, system, tlog,
     },
     recorder::LedgerRecorder,
 };
@@ -65,6 +66,12 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<SafetyRestart>(safety::restart)
         .on::<BackupCreate>(backups::create)
         .on::<BackupList>(backups::list)
+        .on::<CapabilityMint>(capabilities::mint)
+        .on::<CapabilityNarrow>(capabilities::narrow)
+        .on::<CapabilityVerify>(capabilities::verify)
+        .on::<CapabilityRevoke>(capabilities::revoke)
+        .on::<CapabilityList>(capabilities::list)
+        .on::<CapabilityKey>(capabilities::key)
         .on::<AgentCardGet>(card::card)
         .on::<AgentCardWellKnown>(card::card)
         .on::<OperatorFileList>(operator_files::list)

@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod backups;
+pub(crate) mod capabilities;
 pub(crate) mod card;
 pub(crate) mod files;
 pub(crate) mod incidents;

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod backups;
+mod capabilities;
 mod card;
 mod files;
 mod incidents;
@@ -18,8 +19,8 @@ mod system;
 use osmoda_ipc::EndpointInfo;
 
 pub use self::{
-    approvals::*, backups::*, card::*, files::*, incidents::*, ledger::*, network::*, operator_files::*, raw::*,
-    requests::*, safety::*, services::*, shell::*, system::*,
+    approvals::*, backups::*, capabilities::*, card::*, files::*, incidents::*, ledger::*, network::*,
+    operator_files::*, raw::*, requests::*, safety::*, services::*, shell::*, system::*,
 };
 
 /// What agentd serves, by subject.
@@ -56,6 +57,12 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<SafetyRestart>(),
         EndpointInfo::of::<BackupCreate>(),
         EndpointInfo::of::<BackupList>(),
+        EndpointInfo::of::<CapabilityMint>(),
+        EndpointInfo::of::<CapabilityNarrow>(),
+        EndpointInfo::of::<CapabilityVerify>(),
+        EndpointInfo::of::<CapabilityRevoke>(),
+        EndpointInfo::of::<CapabilityList>(),
+        EndpointInfo::of::<CapabilityKey>(),
         EndpointInfo::of::<AgentCardGet>(),
         EndpointInfo::of::<AgentCardWellKnown>(),
         EndpointInfo::of::<OperatorFileList>(),
