@@ -24,8 +24,27 @@ mod tests {
         assert_eq!(words("/bin/true"), Some(vec!["/bin/true"]));
         assert_eq!(words("  ./a  -b c_d-e.f "), Some(vec!["./a", "-b", "c_d-e.f"]));
         for command in [
-            "", " ", "true", "cd /", "/bin/echo $X", "/bin/echo a;b", "/bin/echo 'a'", "/bin/ls *", "X=/y z", "/bin/a\n/bin/b",
-            "/bin/echo ~", "/bin/echo {a,b}", "/bin/a&", "/bin/a|b", "/bin/a>b", "/bin/a #b", "/bin/a\tb", "/bin/ä", "/bin/a!b", "/bin/a[b]", "/bin/a=b",
+            "",
+            " ",
+            "true",
+            "cd /",
+            "/bin/echo $X",
+            "/bin/echo a;b",
+            "/bin/echo 'a'",
+            "/bin/ls *",
+            "X=/y z",
+            "/bin/a\n/bin/b",
+            "/bin/echo ~",
+            "/bin/echo {a,b}",
+            "/bin/a&",
+            "/bin/a|b",
+            "/bin/a>b",
+            "/bin/a #b",
+            "/bin/a\tb",
+            "/bin/ä",
+            "/bin/a!b",
+            "/bin/a[b]",
+            "/bin/a=b",
         ] {
             assert_eq!(words(command), None, "{command}");
         }

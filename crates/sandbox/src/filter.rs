@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, sock_filter,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    sock_filter,
 };
 
 /// Refused with EPERM whatever their arguments.
@@ -127,17 +128,27 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
         .collect();
     rules.insert(libc::SYS_clone, namespaces?);
     let other_family = FAMILIES.into_iter().map(|family| when(0, SeccompCmpOp::Ne, family as u64));
-    let other_netlink =
-        vec![when(0, SeccompCmpOp::Eq, libc::AF_NETLINK as u64)?, when(2, SeccompCmpOp::Ne, libc::NETLINK_ROUTE as u64)?];
-    let no_raw = vec![when(1, SeccompCmpOp::MaskedEq(0xf), libc::SOCK_RAW as u64)?, when(0, SeccompCmpOp::Ne, libc::AF_NETLINK as u64)?];
+    let other_netlink = vec![
+        when(0, SeccompCmpOp::Eq, libc::AF_NETLINK as u64)?,
+        when(2, SeccompCmpOp::Ne, libc::NETLINK_ROUTE as u64)?,
+    ];
+    let no_raw = vec![
+        when(1, SeccompCmpOp::MaskedEq(0xf), libc::SOCK_RAW as u64)?,
+        when(0, SeccompCmpOp::Ne, libc::AF_NETLINK as u64)?,
+    ];
     rules.insert(
         libc::SYS_socket,
-        vec![SeccompRule::new(other_family.collect::<Result<_, _>>()?)?, SeccompRule::new(other_netlink)?, SeccompRule::new(no_raw)?],
+        vec![
+            SeccompRule::new(other_family.collect::<Result<_, _>>()?)?,
+            SeccompRule::new(other_netlink)?,
+            SeccompRule::new(no_raw)?,
+        ],
     );
     let not_unix = when(0, SeccompCmpOp::Ne, libc::AF_UNIX as u64)?;
     rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![not_unix])?]);
     // Typing into the terminal, where there is one.
-    let typing = [libc::TIOCSTI, libc::TIOCLINUX].map(|request| Ok(SeccompRule::new(vec![when(1, SeccompCmpOp::Eq, request as u64)?])?));
+    let typing =
+        [libc::TIOCSTI, libc::TIOCLINUX].map(|request| SeccompRule::new(vec![when(1, SeccompCmpOp::Eq, request)?]));
     rules.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, seccompiler::BackendError>>()?);
     // 0xffffffff asks what it is; everything else changes how memory is laid out, or which system calls there are.
     let changes = vec![when(0, SeccompCmpOp::Ne, 0)?, when(0, SeccompCmpOp::Ne, 0xffff_ffff)?];
@@ -199,7 +210,15 @@ mod tests {
         for call in REFUSED {
             assert_eq!(ask(*call, &[]), refuse, "{call}");
         }
-        for call in [libc::SYS_read, libc::SYS_execve, libc::SYS_openat, libc::SYS_landlock_restrict_self, libc::SYS_seccomp, libc::SYS_mmap, libc::SYS_prctl] {
+        for call in [
+            libc::SYS_read,
+            libc::SYS_execve,
+            libc::SYS_openat,
+            libc::SYS_landlock_restrict_self,
+            libc::SYS_seccomp,
+            libc::SYS_mmap,
+            libc::SYS_prctl,
+        ] {
             assert_eq!(ask(call, &[]), allow, "{call}");
         }
         assert_eq!(ask(libc::SYS_clone, &[libc::SIGCHLD as u64]), allow);
@@ -223,8 +242,8 @@ mod tests {
         }
         assert_eq!(ask(libc::SYS_socketpair, &[libc::AF_UNIX as u64]), allow);
         assert_eq!(ask(libc::SYS_socketpair, &[libc::AF_TIPC as u64]), refuse);
-        assert_eq!(ask(libc::SYS_ioctl, &[0, libc::TIOCSTI as u64]), refuse);
-        assert_eq!(ask(libc::SYS_ioctl, &[0, libc::TCGETS as u64]), allow);
+        assert_eq!(ask(libc::SYS_ioctl, &[0, libc::TIOCSTI]), refuse);
+        assert_eq!(ask(libc::SYS_ioctl, &[0, libc::TCGETS]), allow);
         assert_eq!(ask(libc::SYS_personality, &[0xffff_ffff]), allow);
         assert_eq!(ask(libc::SYS_personality, &[0x0040_0000]), refuse);
         for unknown in [libc::SYS_clone3, 463, 1000, 0x4000_0000 | libc::SYS_mount] {

@@ -116,7 +116,11 @@ mod tests {
         let folder = tempfile::tempdir_in("/var/tmp").unwrap();
         let folder = folder.path().canonicalize().unwrap();
         fs::create_dir(folder.join("a")).unwrap();
-        let grants = [grant(folder.join("a"), Access::Read), grant(&folder, Access::Read), grant(folder.join("a"), Access::Write)];
+        let grants = [
+            grant(folder.join("a"), Access::Read),
+            grant(&folder, Access::Read),
+            grant(folder.join("a"), Access::Write),
+        ];
         let held = hold(&grants, &[]).unwrap();
         let found: Vec<_> = held.into_iter().map(|held| (held.grant.path, held.grant.access)).collect();
         assert_eq!(found, [(folder.clone(), Access::Read), (folder.join("a"), Access::Write)]);

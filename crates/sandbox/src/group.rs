@@ -94,7 +94,11 @@ impl Group {
         };
         let killed = count("memory.events", "oom_kill") > 0 || count("memory.events", "oom_group_kill") > 0;
         let refused = count("pids.events", "max") > 0;
-        [(killed, Limit::Memory), (refused, Limit::Processes)].into_iter().filter(|(is, _)| *is).map(|(_, limit)| limit).collect()
+        [(killed, Limit::Memory), (refused, Limit::Processes)]
+            .into_iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, limit)| limit)
+            .collect()
     }
 }
 

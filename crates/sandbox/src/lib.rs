@@ -10,6 +10,7 @@ mod direct;
 mod filter;
 mod grant;
 mod group;
+mod hand;
 mod host;
 pub mod inside;
 mod limits;
@@ -23,8 +24,9 @@ mod wire;
 
 pub use self::{
     account::{AccountError, become_account},
+    hand::{connect, read_reply},
     limits::{Limit, Limits},
-    plan::{Access, Ended, Grant, Layer, Network, Outcome, Plan, Refusal, Reply, Ring},
-    serve::{ServeError, Settings, serve},
+    plan::{Access, Ended, Grant, LONGEST_COMMAND, Layer, MOST_GRANTS, Network, Outcome, Plan, Refusal, Reply, Ring},
+    serve::{ServeError, Settings, own_init, serve},
     wire::{LONGEST_FRAME, frame},
 };

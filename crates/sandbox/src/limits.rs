@@ -58,15 +58,8 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 7] = [
-        Self::WallTime,
-        Self::CpuTime,
-        Self::Memory,
-        Self::Processes,
-        Self::FileSize,
-        Self::Disk,
-        Self::Output,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::WallTime, Self::CpuTime, Self::Memory, Self::Processes, Self::FileSize, Self::Disk, Self::Output];
 
     /// The name in answers.
     pub const fn as_str(self) -> &'static str {

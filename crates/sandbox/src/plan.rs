@@ -180,8 +180,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn layer(layer: Layer, why: impl ToString) -> Self {
-        Self::Unavailable { layer, why: why.to_string() }
+    pub(crate) fn layer(layer: Layer, why: impl Into<String>) -> Self {
+        Self::Unavailable { layer, why: why.into() }
     }
 }
 

@@ -15,8 +15,11 @@ use std::{
 use nix::{
     fcntl::{FcntlArg, FdFlag, OFlag, fcntl},
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signal::{Signal, kill},
-    unistd::{Pid, pipe2},
+    sys::{
+        prctl::set_pdeathsig,
+        signal::{Signal, kill},
+    },
+    unistd::{Pid, getppid, pipe2},
 };
 
 use crate::{
@@ -30,8 +33,10 @@ use crate::{
     watch,
 };
 
-/// How often the processes are looked at.
-const LOOK: Duration = Duration::from_millis(25);
+/// How often the processes are looked at: often in the beginning, when bombs go off.
+const LOOK: Duration = Duration::from_millis(5);
+const LOOK_LATER: Duration = Duration::from_millis(25);
+const BEGINNING: Duration = Duration::from_millis(500);
 /// How long a killed sandbox may take to be gone.
 const DYING: Duration = Duration::from_secs(5);
 
@@ -39,7 +44,7 @@ const DYING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) bwrap: PathBuf,
-    pub(crate) init: PathBuf,
+    pub(crate) init: OwnedFd,
     pub(crate) host: Host,
     pub(crate) filter: Vec<u8>,
     pub(crate) groups: Option<Groups>,
@@ -74,6 +79,8 @@ struct Running {
     out: Stream,
     err: Stream,
     report: Stream,
+    /// What process 1 is held by: when this end closes it lets go of everything.
+    leash: Option<OwnedFd>,
     group: Option<Group>,
     hits: Vec<Limit>,
     killed: bool,
@@ -91,6 +98,7 @@ struct Stream {
 fn start(place: &Place, plan: &Plan, held: &[grant::Held], group: Option<Group>) -> io::Result<Running> {
     let pipe = || pipe2(OFlag::O_CLOEXEC);
     let ((out, out_end), (err, err_end), (report, report_end)) = (pipe()?, pipe()?, pipe()?);
+    let (leash_end, leash) = pipe()?;
     let filter = filled(&place.filter)?;
     let etc = ETC.map(|(_, text)| filled(text.as_bytes()));
     let etc: Vec<OwnedFd> = etc.into_iter().collect::<io::Result<_>>()?;
@@ -98,18 +106,20 @@ fn start(place: &Place, plan: &Plan, held: &[grant::Held], group: Option<Group>)
     let mut numbers = [0; ETC.len()];
     numbers.iter_mut().zip(&etc).for_each(|(number, fd)| *number = fd.as_raw_fd());
     let handed = Handed {
+        init: place.init.as_raw_fd(),
         filter: filter.as_raw_fd(),
         report: report_end.as_raw_fd(),
+        leash: leash_end.as_raw_fd(),
         etc: numbers,
         libraries: libraries.as_ref().map(AsRawFd::as_raw_fd),
         grants: held,
     };
-    let mut kept: Vec<RawFd> = vec![handed.filter, handed.report];
+    let mut kept: Vec<RawFd> = vec![handed.init, handed.filter, handed.report, handed.leash];
     kept.extend(numbers.iter().chain(&handed.libraries).copied().chain(held.iter().map(|held| held.file.as_raw_fd())));
     let entrance = group.as_ref().map(Group::entrance).transpose()?;
     let mut command = Command::new(&place.bwrap);
     command
-        .args(view::arguments(plan, &place.host, &place.init, &handed))
+        .args(view::arguments(plan, &place.host, &handed))
         .env_clear()
         .envs(view::environment(plan, &place.host))
         .current_dir("/")
@@ -126,16 +136,24 @@ fn start(place: &Place, plan: &Plan, held: &[grant::Held], group: Option<Group>)
         out: Stream::new(out, most)?,
         err: Stream::new(err, most)?,
         report: Stream::new(report, report::LONGEST)?,
+        leash: Some(leash),
         group,
         hits: Vec::new(),
         killed: false,
     })
 }
 
-/// Between fork and exec: into the control group, and the descriptors that go along are let through.
+/// Between fork and exec: bound to the runner's life, into the control group, and the descriptors that go along are let
+/// through.
 #[expect(unsafe_code)]
 fn hand_over(command: &mut Command, kept: Vec<RawFd>, entrance: Option<File>) {
+    let runner = Pid::this();
     let before_exec = move || {
+        set_pdeathsig(Signal::SIGKILL)?;
+        // Gone before it could be heard of.
+        if getppid() != runner {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         if let Some(mut entrance) = entrance.as_ref() {
             entrance.write_all(b"0")?;
         }
@@ -222,7 +240,7 @@ impl Running {
             } else if self.out.more || self.err.more {
                 hit = Some(Limit::Output);
             } else if now >= look {
-                look = now + LOOK;
+                look = now + if now < started + BEGINNING { LOOK } else { LOOK_LATER };
                 hit = self.look(limits);
             }
             hung_up &= hit.is_none();
@@ -258,6 +276,7 @@ impl Running {
 
     fn kill(&mut self) {
         self.killed = true;
+        self.leash = None;
         if let Some(group) = &self.group {
             group.kill();
         }
@@ -291,7 +310,7 @@ impl Running {
         let mut ended = Ended::Killed;
         for line in &report {
             match line {
-                Line::Failed(layer, why) => return Err(Refusal::layer(*layer, why)),
+                Line::Failed(layer, why) => return Err(Refusal::layer(*layer, why.as_str())),
                 Line::Hit(limit) => self.note(*limit),
                 Line::Ended(how) if !self.killed => ended = *how,
                 Line::Ended(_) | Line::Ready => {}

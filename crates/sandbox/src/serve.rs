@@ -1,7 +1,6 @@
 //! The runner: one thread a run, as many as may run at a time.
 
 use std::{
-    fs,
     io::{self, IoSliceMut},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
@@ -19,11 +18,13 @@ use std::{
 
 use nix::{
     cmsg_space,
+    fcntl::{OFlag, open},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::socket::{
         ControlMessageOwned, MsgFlags, getsockopt, recvmsg,
         sockopt::{AcceptConn, PeerCredentials},
     },
+    sys::stat::Mode,
     unistd::Uid,
 };
 
@@ -44,8 +45,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(60);
 
 /// What the runner is started with.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
+    /// Process 1 of every sandbox, from [`own_init`].
+    pub init: OwnedFd,
     /// Sandboxes at a time.
     pub most: usize,
     /// osmoda's own folders, which no capability opens.
@@ -131,15 +134,13 @@ struct Server {
 
 impl Server {
     fn answer(&self, mut caller: UnixStream) {
-        if self.running.fetch_add(1, Ordering::AcqRel) >= self.most {
-            let _ = wire::write(&mut caller, &Reply::Refused(Refusal::Busy { most: self.most }));
-        } else {
-            let _ = self.serve_one(&mut caller);
-        }
+        let is_full = self.running.fetch_add(1, Ordering::AcqRel) >= self.most;
+        // A caller that does not speak or does not listen is left alone.
+        let _ = self.serve_one(&mut caller, is_full);
         self.running.fetch_sub(1, Ordering::AcqRel);
     }
 
-    fn serve_one(&self, caller: &mut UnixStream) -> io::Result<()> {
+    fn serve_one(&self, caller: &mut UnixStream, is_full: bool) -> io::Result<()> {
         caller.set_read_timeout(Some(PATIENCE))?;
         caller.set_write_timeout(Some(PATIENCE))?;
         // The socket's own permissions let nobody else in; this holds also where they were set wrong.
@@ -148,6 +149,9 @@ impl Server {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let plan: Plan = wire::read(caller, LONGEST_PLAN)?;
+        if is_full {
+            return wire::write(caller, &Reply::Refused(Refusal::Busy { most: self.most }));
+        }
         let ran = self.place.as_ref().map_err(Clone::clone).and_then(|place| run(place, &plan, caller));
         let reply = ran.map_or_else(Reply::Refused, Reply::Ran);
         wire::write(caller, &reply)
@@ -159,18 +163,30 @@ impl Place {
         let host = Host::look(Path::new("/"));
         let usual = ["/usr/bin", "/run/current-system/sw/bin", "/usr/local/bin", "/bin"].map(Path::new);
         let bwrap = settings.bwrap.or_else(|| find_bwrap(&usual));
-        let bwrap = bwrap.ok_or_else(|| Refusal::layer(Layer::Bubblewrap, "bwrap is not there; install the package bubblewrap"))?;
+        let bwrap = bwrap
+            .ok_or_else(|| Refusal::layer(Layer::Bubblewrap, "bwrap is not there; install the package bubblewrap"))?;
         knows_what_is_needed(&bwrap)?;
         if !watch::works() {
-            return Err(Refusal::layer(Layer::Limits, "the kernel does not tell a process's children (CONFIG_PROC_CHILDREN)"));
-        }
-        let own = std::env::current_exe().map_err(|error| Refusal::layer(Layer::Runner, error))?;
-        let init = own.with_file_name("osmoda-sandbox-init");
-        if fs::metadata(&init).is_err() {
-            return Err(Refusal::layer(Layer::Runner, format!("{} is not there; install osmoda anew", init.display())));
+            return Err(Refusal::layer(
+                Layer::Limits,
+                "the kernel does not tell a process's children (CONFIG_PROC_CHILDREN)",
+            ));
         }
         let filter = filter::bytes().map_err(|why| Refusal::layer(Layer::Seccomp, why))?;
-        Ok(Self { bwrap, init, host, filter, groups: Groups::take(), own: settings.own })
+        Ok(Self { bwrap, init: settings.init, host, filter, groups: Groups::take(), own: settings.own })
+    }
+}
+
+/// Opens the program beside this one that becomes process 1. To be done before root is given up: a folder on the way to it
+/// may be closed to others.
+pub fn own_init() -> io::Result<OwnedFd> {
+    let path = std::env::current_exe()?.with_file_name("osmoda-sandbox-init");
+    match open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+        Ok(file) => Ok(file),
+        Err(errno) => Err(io::Error::new(
+            io::Error::from(errno).kind(),
+            format!("{}: {errno}; install osmoda anew", path.display()),
+        )),
     }
 }
 
@@ -181,7 +197,10 @@ fn knows_what_is_needed(bwrap: &Path) -> Result<(), Refusal> {
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     for option in ["--bind-fd", "--ro-bind-fd", "--disable-userns", "--size", "--perms", "--as-pid-1"] {
         if !help.contains(option) {
-            let why = format!("{} is too old: it does not know {option} (0.11, or a distribution's mended 0.8, does)", bwrap.display());
+            let why = format!(
+                "{} is too old: it does not know {option} (0.11, or a distribution's mended 0.8, does)",
+                bwrap.display()
+            );
             return Err(Refusal::layer(Layer::Bubblewrap, why));
         }
     }

@@ -3,7 +3,6 @@
 use std::{
     ffi::{OsStr, OsString},
     os::fd::{AsRawFd, RawFd},
-    path::Path,
 };
 
 use crate::{
@@ -26,7 +25,10 @@ const INIT: &str = "/.osmoda-sandbox-init";
 
 /// Files of /etc that are made up.
 pub(crate) const ETC: [(&str, &str); 4] = [
-    ("/etc/passwd", "sandbox:x:1000:1000:sandbox:/home/sandbox:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"),
+    (
+        "/etc/passwd",
+        "sandbox:x:1000:1000:sandbox:/home/sandbox:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
+    ),
     ("/etc/group", "sandbox:x:1000:\nnogroup:x:65534:\n"),
     ("/etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n"),
     // No name is asked for anywhere: there is nobody to ask.
@@ -39,8 +41,11 @@ const ETC_FOLDERS_OF_NETWORK: [&str; 3] = ["/etc/ssl/certs", "/etc/pki/tls/certs
 /// The descriptors that bwrap and process 1 are given.
 #[derive(Debug)]
 pub(crate) struct Handed<'a> {
+    /// Process 1's program.
+    pub(crate) init: RawFd,
     pub(crate) filter: RawFd,
     pub(crate) report: RawFd,
+    pub(crate) leash: RawFd,
     /// One a file of [`ETC`].
     pub(crate) etc: [RawFd; ETC.len()],
     /// The machine's `/etc/ld.so.cache`, where it has one.
@@ -63,10 +68,17 @@ impl Arguments {
 }
 
 /// The arguments of bwrap, with those of process 1 behind.
-pub(crate) fn arguments(plan: &Plan, host: &Host, init: &Path, handed: &Handed<'_>) -> Vec<OsString> {
+pub(crate) fn arguments(plan: &Plan, host: &Host, handed: &Handed<'_>) -> Vec<OsString> {
     let mut to = Arguments::default();
     // By name, not `--unshare-all`: that one goes without those that it can't have.
-    to.words(["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup"]);
+    to.words([
+        "--unshare-user",
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+        "--unshare-cgroup",
+    ]);
     to.words(["--disable-userns", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]);
     to.words(["--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1"]);
     to.words(["--seccomp", &handed.filter.to_string()]);
@@ -89,7 +101,7 @@ pub(crate) fn arguments(plan: &Plan, host: &Host, init: &Path, handed: &Handed<'
     for folder in [WORK, HOME, "/tmp", "/dev/shm"] {
         to.words(["--size", &space, "--tmpfs", folder]);
     }
-    to.add([OsStr::new("--ro-bind"), init.as_os_str(), OsStr::new(INIT)]);
+    to.words(["--ro-bind-fd", &handed.init.to_string(), INIT]);
     for held in handed.grants {
         let bind = if held.grant.access == Access::Write { "--bind-fd" } else { "--ro-bind-fd" };
         to.add([OsStr::new(bind), OsStr::new(&held.file.as_raw_fd().to_string()), held.grant.path.as_os_str()]);
@@ -108,6 +120,7 @@ fn init_arguments(to: &mut Arguments, plan: &Plan, handed: &Handed<'_>) {
     let limits = &plan.limits;
     let numbers = [
         ("--report", handed.report as u64),
+        ("--leash", handed.leash as u64),
         ("--cpu-ms", limits.cpu_ms),
         ("--memory", limits.memory),
         ("--processes", limits.processes),
@@ -175,9 +188,11 @@ mod tests {
     }
 
     fn text(plan: &Plan, grants: &[Held]) -> String {
-        let host = Host { folders: vec!["/usr".into()], links: vec![("/bin".into(), "usr/bin".into())], path: "/bin".into() };
-        let handed = Handed { filter: 10, report: 11, etc: [12, 13, 14, 15], libraries: None, grants };
-        let all = arguments(plan, &host, Path::new("/lib/init"), &handed);
+        let host =
+            Host { folders: vec!["/usr".into()], links: vec![("/bin".into(), "usr/bin".into())], path: "/bin".into() };
+        let handed =
+            Handed { init: 9, filter: 10, report: 11, leash: 16, etc: [12, 13, 14, 15], libraries: None, grants };
+        let all = arguments(plan, &host, &handed);
         format!(" {} ", all.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" "))
     }
 
@@ -185,9 +200,22 @@ mod tests {
     fn every_namespace_is_unshared_by_name_and_everything_writable_has_a_size() {
         let text = text(&plan(Ring::Untrusted, None), &[]);
         for needed in [
-            "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup", "--disable-userns",
-            "--cap-drop ALL", "--new-session", "--die-with-parent", "--seccomp 10", "--ro-bind /usr /usr", "--symlink usr/bin /bin",
-            "--remount-ro /dev", "--remount-ro / ", "-- /bin/true ",
+            "--unshare-user",
+            "--unshare-ipc",
+            "--unshare-pid",
+            "--unshare-net",
+            "--unshare-uts",
+            "--unshare-cgroup",
+            "--disable-userns",
+            "--cap-drop ALL",
+            "--new-session",
+            "--die-with-parent",
+            "--seccomp 10",
+            "--ro-bind /usr /usr",
+            "--symlink usr/bin /bin",
+            "--remount-ro /dev",
+            "--remount-ro / ",
+            "-- /bin/true ",
         ] {
             assert!(text.contains(&format!(" {needed} ").replace("  ", " ")), "{needed} in {text}");
         }
@@ -200,12 +228,16 @@ mod tests {
     #[test]
     fn a_grant_is_bound_by_its_descriptor_and_told_to_landlock() {
         let file = std::fs::File::open("/").unwrap();
-        let grant = |path: &str, access| Held { grant: Grant { path: path.into(), access }, file: file.try_clone().unwrap().into() };
+        let grant = |path: &str, access| Held {
+            grant: Grant { path: path.into(), access },
+            file: file.try_clone().unwrap().into(),
+        };
         let grants = [grant("/srv/a", Access::Read), grant("/srv/b", Access::Write), grant("/srv/c", Access::Exec)];
         let network = Network { socket: "/run/osmoda/egress.sock".into(), credentials: "osmoda:secret".into() };
         let plan = plan(Ring::Declared, Some(network));
         let text = text(&plan, &grants);
-        for (number, needed) in [(0, "--ro-bind-fd N /srv/a"), (1, "--bind-fd N /srv/b"), (2, "--ro-bind-fd N /srv/c")] {
+        for (number, needed) in [(0, "--ro-bind-fd N /srv/a"), (1, "--bind-fd N /srv/b"), (2, "--ro-bind-fd N /srv/c")]
+        {
             let needed = needed.replace('N', &grants[number].file.as_raw_fd().to_string());
             assert!(text.contains(&needed), "{needed} in {text}");
         }

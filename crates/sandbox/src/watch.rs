@@ -118,10 +118,8 @@ mod tests {
     fn everything_below_is_counted() {
         assert!(works());
         // A shell with two children, seen as bwrap, process 1 and its command would be.
-        let mut shell = std::process::Command::new("/bin/sh")
-            .args(["-c", "(sleep 60 & sleep 60 & wait) & wait"])
-            .spawn()
-            .unwrap();
+        let mut shell =
+            std::process::Command::new("/bin/sh").args(["-c", "(sleep 60 & sleep 60 & wait) & wait"]).spawn().unwrap();
         let pid = i32::try_from(shell.id()).unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         while look(pid).processes < 2 && std::time::Instant::now() < deadline {

@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use osmoda_sandbox::{Settings, become_account, serve};
+use osmoda_sandbox::{Settings, become_account, own_init, serve};
 
 /// Where systemd's first socket is (sd_listen_fds(3)).
 const FIRST_SOCKET: RawFd = 3;
@@ -20,7 +20,10 @@ fn main() -> ExitCode {
     let settings = match settings(std::env::args().skip(1)) {
         Ok(settings) => settings,
         Err(why) => {
-            let _ = writeln!(io::stderr(), "osmoda-sandbox: {why}\nusage: osmoda-sandbox [--most N] [--own FOLDER]... [--bwrap FILE]; agentd starts it");
+            let _ = writeln!(
+                io::stderr(),
+                "osmoda-sandbox: {why}\nusage: osmoda-sandbox [--most N] [--own FOLDER]... [--bwrap FILE]; agentd starts it"
+            );
             return ExitCode::from(EXIT_USAGE);
         }
     };
@@ -38,7 +41,9 @@ fn main() -> ExitCode {
 }
 
 fn settings(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
-    let mut settings = Settings { most: MOST, own: vec!["/run/osmoda".into(), "/var/lib/osmoda".into()], bwrap: None };
+    let init = own_init().map_err(|error| error.to_string())?;
+    let mut settings =
+        Settings { init, most: MOST, own: vec!["/run/osmoda".into(), "/var/lib/osmoda".into()], bwrap: None };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} has no value"))?;
         match name.as_str() {

@@ -27,7 +27,10 @@ pub(super) fn hits(ended: Ended, largest: u64) -> Vec<Limit> {
     }
     let folders = [WORK, HOME, "/tmp", "/dev/shm"].map(Path::new);
     let room = |folder: &Path| statvfs(folder).ok();
-    if folders.iter().any(|folder| room(folder).is_some_and(|stat| stat.blocks_available() == 0 || stat.files_available() == 0)) {
+    if folders
+        .iter()
+        .any(|folder| room(folder).is_some_and(|stat| stat.blocks_available() == 0 || stat.files_available() == 0))
+    {
         hits.push(Limit::Disk);
     }
     // A program that goes on without the signal has left a file as large as may be.

@@ -25,7 +25,8 @@ const BUFFER: usize = 16 << 10;
 /// Takes the port, before anybody inside can.
 pub(super) fn listen() -> io::Result<TcpListener> {
     // Where nobody listens there is no way out, and better known now.
-    UnixStream::connect(PROXY).map_err(|error| io::Error::new(error.kind(), format!("egress does not answer: {error}")))?;
+    UnixStream::connect(PROXY)
+        .map_err(|error| io::Error::new(error.kind(), format!("egress does not answer: {error}")))?;
     TcpListener::bind((Ipv4Addr::LOCALHOST, PROXY_PORT))
 }
 

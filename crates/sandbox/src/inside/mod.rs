@@ -10,17 +10,22 @@ use std::{
     ffi::OsString,
     fs::File,
     io::{self, Write},
-    os::unix::process::CommandExt,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::CommandExt,
+    },
     process::{Command, ExitCode},
 };
 
 use nix::{
     errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         prctl::set_dumpable,
         resource::{Resource, setrlimit},
-        signal::Signal,
-        wait::{WaitStatus, wait},
+        signal::{SigSet, Signal},
+        signalfd::{SfdFlags, SignalFd},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
 };
@@ -76,6 +81,10 @@ fn live(orders: &Orders, report: &mut File) -> Result<i32, Failed> {
     limit(orders).map_err(|errno| (Layer::Limits, errno.to_string()))?;
     landlock::restrict(orders).map_err(|why| (Layer::Landlock, why))?;
     let proxy = orders.proxy.then(forward::listen).transpose().map_err(|error| (Layer::Network, error.to_string()))?;
+    let deaths = hear_of_deaths().map_err(|errno| (Layer::Runner, errno.to_string()))?;
+    if is_let_go(&orders.leash) {
+        return Ok(Ended::Killed.code());
+    }
     tell(report, &Line::Ready);
     let (program, words) = orders.command.split_first().ok_or((Layer::Runner, "no command".to_owned()))?;
     let mut command = Command::new(program);
@@ -95,12 +104,27 @@ fn live(orders: &Orders, report: &mut File) -> Result<i32, Failed> {
     if let Some(listener) = proxy {
         forward::start(listener).map_err(|error| (Layer::Network, error.to_string()))?;
     }
-    let ended = bury_until(Pid::from_raw(i32::try_from(child.id()).unwrap_or_default()), report);
+    let child = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default());
+    let ended = bury_until(child, &deaths, &orders.leash, report);
     for hit in ended::hits(ended, orders.file) {
         tell(report, &Line::Hit(hit));
     }
     tell(report, &Line::Ended(ended));
     Ok(ended.code())
+}
+
+/// Deaths as something to read. The standard library starts children with no signal blocked.
+fn hear_of_deaths() -> Result<SignalFd, Errno> {
+    let mut deaths = SigSet::empty();
+    deaths.add(Signal::SIGCHLD);
+    deaths.thread_block()?;
+    SignalFd::with_flags(&deaths, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// Whether the runner is gone, or wants this to end.
+fn is_let_go(leash: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(leash.as_fd(), PollFlags::empty())];
+    poll(&mut polled, PollTimeout::ZERO) != Ok(0)
 }
 
 fn limit(orders: &Orders) -> Result<(), Errno> {
@@ -119,16 +143,27 @@ fn limit(orders: &Orders) -> Result<(), Errno> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)
 }
 
-/// Waits for whatever dies until the command does.
-fn bury_until(command: Pid, report: &mut File) -> Ended {
+/// Waits for whatever dies until the command does, or until the runner lets go.
+fn bury_until(command: Pid, deaths: &SignalFd, leash: &OwnedFd, report: &mut File) -> Ended {
     loop {
-        match wait() {
-            Ok(WaitStatus::Exited(pid, code)) if pid == command => return Ended::Exit(code),
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => return Ended::Signal(signal as i32),
-            Ok(WaitStatus::Signaled(_, Signal::SIGXCPU, _)) => tell(report, &Line::Hit(Limit::CpuTime)),
-            Ok(WaitStatus::Signaled(_, Signal::SIGXFSZ, _)) => tell(report, &Line::Hit(Limit::FileSize)),
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Ended::Exit(i32::from(NOT_STARTED)),
+        // First what died already: one signal may stand for many deaths.
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, code)) if pid == command => return Ended::Exit(code),
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => return Ended::Signal(signal as i32),
+                Ok(WaitStatus::Signaled(_, Signal::SIGXCPU, _)) => tell(report, &Line::Hit(Limit::CpuTime)),
+                Ok(WaitStatus::Signaled(_, Signal::SIGXFSZ, _)) => tell(report, &Line::Hit(Limit::FileSize)),
+                Ok(WaitStatus::StillAlive) => break,
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return Ended::Exit(i32::from(NOT_STARTED)),
+            }
         }
+        let mut polled =
+            [PollFd::new(deaths.as_fd(), PollFlags::POLLIN), PollFd::new(leash.as_fd(), PollFlags::empty())];
+        let waited = poll(&mut polled, PollTimeout::NONE);
+        if waited.is_ok() && polled.last().and_then(PollFd::any).unwrap_or(true) {
+            return Ended::Killed;
+        }
+        while matches!(deaths.read_signal(), Ok(Some(_))) {}
     }
 }

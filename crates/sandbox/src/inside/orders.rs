@@ -13,6 +13,8 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 pub(crate) struct Orders {
     /// Where it reports.
     pub(crate) report: OwnedFd,
+    /// The runner's hold: at its end everything inside ends.
+    pub(crate) leash: OwnedFd,
     pub(crate) cpu_ms: u64,
     pub(crate) memory: u64,
     pub(crate) processes: u64,
@@ -26,7 +28,7 @@ pub(crate) struct Orders {
 }
 
 pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Orders, String> {
-    let (mut report, mut numbers) = (None, [None; 4]);
+    let (mut report, mut leash, mut numbers) = (None, None, [None; 4]);
     let (mut read, mut exec, mut write, mut proxy) = (Vec::new(), Vec::new(), Vec::new(), false);
     while let Some(name) = arguments.next() {
         let name = name.to_str().ok_or("a flag is no text")?.to_owned();
@@ -40,6 +42,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Ord
         let value = arguments.next().ok_or_else(|| format!("{name} has no value"))?;
         match name.as_str() {
             "--report" => report = Some(number(&value)?),
+            "--leash" => leash = Some(number(&value)?),
             "--cpu-ms" => numbers[0] = Some(number(&value)?),
             "--memory" => numbers[1] = Some(number(&value)?),
             "--processes" => numbers[2] = Some(number(&value)?),
@@ -54,7 +57,20 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Ord
         return Err("a limit is missing".to_owned());
     };
     let report = take(report.ok_or("--report is missing")?)?;
-    Ok(Orders { report, cpu_ms, memory, processes, file, read, exec, write, proxy, command: arguments.collect() })
+    let leash = take(leash.ok_or("--leash is missing")?)?;
+    Ok(Orders {
+        report,
+        leash,
+        cpu_ms,
+        memory,
+        processes,
+        file,
+        read,
+        exec,
+        write,
+        proxy,
+        command: arguments.collect(),
+    })
 }
 
 fn number(value: &OsStr) -> Result<u64, String> {
@@ -93,12 +109,22 @@ mod tests {
     #[test]
     fn orders_are_whole_or_refused() {
         let report = std::fs::File::open("/dev/null").unwrap().into_raw_fd();
-        let text = format!("--report {report} --cpu-ms 1 --memory 2 --processes 3 --file 4 --read /a --write /b --exec /c --proxy -- /bin/x --report y");
+        let leash = std::fs::File::open("/dev/null").unwrap().into_raw_fd();
+        let text = format!(
+            "--report {report} --leash {leash} --cpu-ms 1 --memory 2 --processes 3 --file 4 --read /a --write /b --exec /c --proxy -- /bin/x --report y"
+        );
         let orders = parse_text(&text).unwrap();
         assert_eq!((orders.cpu_ms, orders.memory, orders.processes, orders.file, orders.proxy), (1, 2, 3, 4, true));
         assert_eq!((orders.read, orders.write, orders.exec), (vec!["/a".into()], vec!["/b".into()], vec!["/c".into()]));
         assert_eq!(orders.command, ["/bin/x", "--report", "y"]);
-        for wrong in ["", "--x y", "--report 1 --cpu-ms 1 --memory 2 --processes 3 --file 4 -- x", "--report 99999 --cpu-ms 1 --memory 2 --processes 3 --file 4 -- x", "--cpu-ms", "--cpu-ms x"] {
+        for wrong in [
+            "",
+            "--x y",
+            "--report 1 --cpu-ms 1 --memory 2 --processes 3 --file 4 -- x",
+            "--report 99999 --leash 99998 --cpu-ms 1 --memory 2 --processes 3 --file 4 -- x",
+            "--cpu-ms",
+            "--cpu-ms x",
+        ] {
             assert!(parse_text(wrong).is_err(), "{wrong}");
         }
     }
