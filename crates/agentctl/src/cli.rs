@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Backup(commands::backup::BackupArgs),
     /// Keys: list, make, bring in, take out, delete, and what was signed.
     Wallet(commands::wallet::Wallets),
+    /// What sandboxed code may do: give, narrow, check, list and take back tokens.
+    Capability(commands::capability::CapabilityArgs),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -107,6 +109,7 @@ impl Command {
             Self::Incident(args) => args.json,
             Self::Safety(args) => args.json,
             Self::Backup(args) => args.json,
+            Self::Capability(args) => args.json,
             Self::Wallet(wallets) => wallets.format.json,
             Self::Call(_) => true,
             Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
@@ -152,7 +155,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 23), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 24), "{lines:?}");
     }
 
     #[test]

@@ -21,11 +21,13 @@ pub enum Toolset {
     Approval,
     /// Keys that sign within the operator's policy.
     Wallet,
+    /// Untrusted code, and what it may do.
+    Sandbox,
 }
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::System,
         Self::FilesAndShell,
         Self::ServicesAndNetwork,
@@ -34,6 +36,7 @@ impl Toolset {
         Self::Safety,
         Self::Approval,
         Self::Wallet,
+        Self::Sandbox,
     ];
 
     /// The name by which it is chosen, such as `files-and-shell`.
@@ -47,6 +50,7 @@ impl Toolset {
             Self::Safety => "safety",
             Self::Approval => "approval",
             Self::Wallet => "wallet",
+            Self::Sandbox => "sandbox",
         }
     }
 }
@@ -62,6 +66,7 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::Safety => "see how the suite stands, stop it, restart it, roll the system back; no approval needed",
         Toolset::Approval => "ask the operator for leave, and see how it stands",
         Toolset::Wallet => "Ethereum and Solana keys that sign what the operator's policy allows",
+        Toolset::Sandbox => "run untrusted code shut in, and give it exactly what it may do",
     }
 }
 

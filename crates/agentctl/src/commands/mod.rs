@@ -4,6 +4,7 @@ pub(crate) mod approvals;
 pub(crate) mod approve;
 pub(crate) mod backup;
 pub(crate) mod call;
+pub(crate) mod capability;
 pub(crate) mod completions;
 mod deny;
 mod doctor;
@@ -49,6 +50,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Incident(args) => incident::run(context, args).await,
             Command::Safety(args) => safety::run(context, args).await,
             Command::Backup(args) => backup::run(context, args).await,
+            Command::Capability(args) => capability::run(context, args).await,
             Command::Wallet(args) => wallet::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),

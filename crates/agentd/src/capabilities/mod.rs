@@ -80,7 +80,7 @@ impl Capabilities {
     /// A token of its own.
     pub(crate) fn mint(&self, grant: &Grant, by: &str, uid: u32) -> Result<Minted, CapabilityError> {
         let now = now();
-        let asked = grant.asked(now + grant.ttl_secs.unwrap_or(DEFAULT_TTL_SECS))?;
+        let asked = grant.asked(now.saturating_add(grant.ttl_secs.unwrap_or(DEFAULT_TTL_SECS)))?;
         self.give(Claims::new(TokenId::generate(), asked, now)?, by, uid)
     }
 
@@ -88,7 +88,7 @@ impl Capabilities {
     pub(crate) fn narrow(&self, token: &str, grant: &Grant, by: &str, uid: u32) -> Result<Minted, CapabilityError> {
         let now = now();
         let parent = self.verifier().verify(token, now)?;
-        let asked = grant.asked(grant.ttl_secs.map_or(parent.expires, |ttl| now + ttl))?;
+        let asked = grant.asked(grant.ttl_secs.map_or(parent.expires, |ttl| now.saturating_add(ttl)))?;
         self.give(parent.narrow(TokenId::generate(), asked, now)?, by, uid)
     }
 

@@ -3,7 +3,9 @@
 use osmoda_api::agentd as api;
 
 use super::{ToolInfo, row as tool};
-use crate::Toolset::{Approval, Backup, FilesAndShell, IdentityAndReceipts, Safety, ServicesAndNetwork, System};
+use crate::Toolset::{
+    Approval, Backup, FilesAndShell, IdentityAndReceipts, Safety, Sandbox, ServicesAndNetwork, System,
+};
 
 pub(super) fn rows() -> Vec<ToolInfo> {
     vec![
@@ -24,6 +26,7 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::IncidentAddStep>("Note a step of an incident", IdentityAndReceipts),
         tool::<api::BackupCreate>("Take a backup", Backup),
         tool::<api::BackupList>("List backups", Backup),
+        tool::<api::CapabilityMint>("Give a capability token", Sandbox),
         tool::<api::SafetyStatus>("Safety status", Safety),
         tool::<api::SafetyRollback>("Roll the system back", Safety),
         tool::<api::SafetyPanic>("Stop everything", Safety),
