@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use osmoda_apps::AppError;
 use osmoda_backup::Shelf;
 use osmoda_ipc::{
     Metrics, NewEvent, chain,
@@ -19,6 +20,7 @@ use tracing::warn;
 
 use crate::{
     approvals::{Approvals, StoreError},
+    apps::Apps,
     capabilities::{Capabilities, CapabilityError},
     card::{CardKey, KeyError},
     config::Config,
@@ -27,6 +29,7 @@ use crate::{
     recorder::LedgerRecorder,
     requests::{RequestDesk, RequestStore, RequestStoreError},
     routes::routes,
+    sandbox::Runner,
     shell::{self, Pace},
     streams::Hub,
     system::Sampler,
@@ -41,6 +44,8 @@ pub struct Agentd {
     pub(crate) desk: Arc<RequestDesk>,
     pub(crate) approvals: Arc<Approvals>,
     pub(crate) incidents: Incidents,
+    pub(crate) apps: Arc<Apps>,
+    pub(crate) runner: Runner,
     pub(crate) safety: Safety,
     pub(crate) backups: Arc<Shelf>,
     pub(crate) capabilities: Arc<Capabilities>,
@@ -93,6 +98,9 @@ pub enum NotStarted {
     /// The capability tokens.
     #[error("{}", chain(.0))]
     Capabilities(#[from] CapabilityError),
+    /// The apps.
+    #[error("{}", chain(.0))]
+    Apps(#[from] AppError),
     /// The agent card's key.
     #[error("{0}")]
     Key(#[from] KeyError),
@@ -118,6 +126,8 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let agentd = Arc::new(Agentd {
         incidents: Incidents::open(&folder.join("incidents.db")).map_err(NotStarted::Incidents)?,
         capabilities: Arc::new(Capabilities::open(&folder, start.dirs.run())?),
+        apps: Arc::new(Apps::open(&folder.join("apps.db"), start.dirs.run().to_owned())?),
+        runner: Runner::new(&start.dirs),
         card_key: CardKey::open(&folder.join("card.key"))?,
         socket: start.dirs.socket("agentd"),
         backups: Arc::new(Shelf::new(start.dirs.state())),
@@ -135,6 +145,8 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
         approvals,
         own,
     });
+    let apps = agentd.apps.clone();
+    tokio::spawn(async move { apps.resume().await });
     let metrics = Metrics::build("agentd", |registry| crate::recorder::register(registry, &ledger));
     let reloaded = agentd.clone();
     Ok(Ready {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use osmoda_api::agentd::{
-    AgentCardGet, AgentCardWellKnown, ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny,
-    ApprovalPending, ApprovalRequest, BackupCreate, BackupList, CapabilityKey, CapabilityList, CapabilityMint,
-    CapabilityNarrow, CapabilityRevoke, CapabilityVerify, DirectoryList, EVENTS_STREAM, EventLog, FileRead, FileWrite,
-    IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
-    LedgerConsistency, LedgerProve, LedgerVerify, NetworkInfo, OperatorFileDelete, OperatorFileDownload,
-    OperatorFileList, OperatorFileMkdir, OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite,
-    ReceiptList, RequestGet, RequestList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus,
-    ShellExec, SystemDiscover, SystemHealth, SystemQuery, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
+    AgentCardGet, AgentCardWellKnown, AppDeploy, AppList, AppLogs, AppRemove, AppRestart, AppStop, ApprovalApprove,
+    ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny, ApprovalPending, ApprovalRequest, BackupCreate,
+    BackupList, CapabilityKey, CapabilityList, CapabilityMint, CapabilityNarrow, CapabilityRevoke, CapabilityVerify,
+    DirectoryList, EVENTS_STREAM, EventLog, FileRead, FileWrite, IncidentAddStep, IncidentClose, IncidentCreate,
+    IncidentList, IncidentShow, JournalLogs, LedgerAppend, LedgerConsistency, LedgerProve, LedgerVerify, NetworkInfo,
+    OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir, OperatorFileRead,
+    OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, RequestGet, RequestList, SafetyPanic,
+    SafetyRestart, SafetyRollback, SafetyStatus, SandboxExec, ServiceStatus, ShellExec, SpecKitInit, SpecKitRun,
+    SystemDiscover, SystemHealth, SystemQuery, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
 };
 use osmoda_ipc::Routes;
 
@@ -18,8 +19,8 @@ use crate::{
     agentd::Agentd,
     gate::AgentdGate,
     handlers::{
-        approvals, backups, capabilities, card, files, incidents, ledger, network, operator_files, requests, safety,
-        services, shell, system, tlog,
+        approvals, apps, backups, capabilities, card, files, incidents, ledger, network, operator_files, requests,
+        safety, sandbox, services, shell, spec_kit, system, tlog,
     },
     recorder::LedgerRecorder,
 };
@@ -87,4 +88,13 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<IncidentList>(incidents::list)
         .on::<IncidentShow>(incidents::show)
         .on::<IncidentClose>(incidents::close)
+        .on::<SandboxExec>(sandbox::exec)
+        .on::<AppDeploy>(apps::deploy)
+        .on::<AppList>(apps::list)
+        .on::<AppLogs>(apps::logs)
+        .on::<AppStop>(apps::stop)
+        .on::<AppRestart>(apps::restart)
+        .on::<AppRemove>(apps::remove)
+        .on::<SpecKitInit>(spec_kit::init)
+        .on::<SpecKitRun>(spec_kit::run)
 }

@@ -23,11 +23,15 @@ pub enum Toolset {
     Wallet,
     /// Untrusted code, and what it may do.
     Sandbox,
+    /// Services that an agent deploys.
+    Apps,
+    /// Spec-driven projects.
+    SpecKit,
 }
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::System,
         Self::FilesAndShell,
         Self::ServicesAndNetwork,
@@ -37,6 +41,8 @@ impl Toolset {
         Self::Approval,
         Self::Wallet,
         Self::Sandbox,
+        Self::Apps,
+        Self::SpecKit,
     ];
 
     /// The name by which it is chosen, such as `files-and-shell`.
@@ -51,6 +57,8 @@ impl Toolset {
             Self::Approval => "approval",
             Self::Wallet => "wallet",
             Self::Sandbox => "sandbox",
+            Self::Apps => "apps",
+            Self::SpecKit => "spec-kit",
         }
     }
 }
@@ -67,6 +75,8 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::Approval => "ask the operator for leave, and see how it stands",
         Toolset::Wallet => "Ethereum and Solana keys that sign what the operator's policy allows",
         Toolset::Sandbox => "run untrusted code shut in, and give it exactly what it may do",
+        Toolset::Apps => "run programs as services with limits, and see what else runs here",
+        Toolset::SpecKit => "make spec-driven projects and run their phases with an agent CLI",
     }
 }
 

@@ -6,6 +6,7 @@ mod control;
 mod error;
 mod name;
 mod timers;
+mod transient;
 mod units;
 
 pub use self::{
@@ -13,5 +14,6 @@ pub use self::{
     error::SystemdError,
     name::unit_name,
     timers::Timer,
+    transient::Setting,
     units::{Unit, UnitState},
 };

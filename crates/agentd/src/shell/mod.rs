@@ -12,5 +12,5 @@ pub(crate) use self::{
     argv::run_program,
     pace::Pace,
     run::{Command, DEFAULT_CWD, Ends, path, run},
-    tree::{Awaited, adopt_orphans},
+    tree::{Awaited, adopt_orphans, kill_whole},
 };

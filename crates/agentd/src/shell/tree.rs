@@ -79,7 +79,7 @@ impl Awaited {
         Ok((child, Self(pid)))
     }
 
-    pub(super) fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.0
     }
 }
@@ -94,7 +94,7 @@ impl Drop for Awaited {
 }
 
 /// Kills the leader, its group, its session, its descendants and whatever bears its mark.
-pub(super) fn kill_whole(leader: i32, mark: &str) {
+pub(crate) fn kill_whole(leader: i32, mark: &str) {
     for _ in 0..SWEEPS {
         let members = members(leader, mark);
         if members.is_empty() {
