@@ -14,7 +14,7 @@ use nix::{
 use crate::plan::{Grant, Refusal};
 
 /// What is no file of the machine's, and what a sandbox has of its own.
-const NEVER: [&str; 6] = ["/proc", "/sys", "/dev", "/tmp", "/work", "/home/sandbox"];
+const NEVER: [&str; 6] = ["/proc", "/sys", "/dev", "/tmp", "/sandbox", "/home/sandbox"];
 /// Of these, what is below may be given.
 const BELOW: [&str; 1] = ["/tmp"];
 

@@ -3,7 +3,7 @@
 use std::{
     io::{self, IoSlice},
     os::{
-        fd::{AsFd, AsRawFd},
+        fd::{AsFd, AsRawFd, BorrowedFd},
         unix::net::UnixStream,
     },
 };
@@ -17,9 +17,11 @@ use crate::{
 
 /// A new connection to the runner at the other end of `door`. One connection is one run: send it a [`crate::Plan`] in a
 /// [`crate::frame`]; to stop the run, close it or shut its writing side down.
-pub fn connect(door: &impl AsFd) -> io::Result<UnixStream> {
+///
+/// `proxy` is the socket of the plan's network, opened with O_PATH, where the runner's account may not go the way to it.
+pub fn connect(door: &impl AsFd, proxy: Option<BorrowedFd<'_>>) -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
-    let fds = [theirs.as_raw_fd()];
+    let fds: Vec<_> = [theirs.as_raw_fd()].into_iter().chain(proxy.map(|proxy| proxy.as_raw_fd())).collect();
     let parts = [IoSlice::new(b"c")];
     let sent = sendmsg::<()>(
         door.as_fd().as_raw_fd(),

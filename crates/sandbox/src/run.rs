@@ -53,13 +53,18 @@ pub(crate) struct Place {
 }
 
 /// Runs a plan. It is killed when the other end of `asked_by` closes, or stops writing.
-pub(crate) fn run(place: &Place, plan: &Plan, asked_by: &UnixStream) -> Result<Outcome, Refusal> {
+pub(crate) fn run(
+    place: &Place,
+    plan: &Plan,
+    proxy: Option<&OwnedFd>,
+    asked_by: &UnixStream,
+) -> Result<Outcome, Refusal> {
     plan.check()?;
     let held = grant::hold(&plan.grants, &place.own)?;
     let group = place.groups.as_ref().map(|groups| groups.make(&plan.id, &plan.limits)).transpose();
     let group = group.map_err(|error| Refusal::layer(Layer::Limits, format!("no control group: {error}")))?;
     let started = Instant::now();
-    let mut running = start(place, plan, &held, group).map_err(|error| {
+    let mut running = start(place, plan, proxy, &held, group).map_err(|error| {
         let why = if error.kind() == io::ErrorKind::NotFound {
             format!("{} is not there; install the package bubblewrap", place.bwrap.display())
         } else {
@@ -95,7 +100,13 @@ struct Stream {
     more: bool,
 }
 
-fn start(place: &Place, plan: &Plan, held: &[grant::Held], group: Option<Group>) -> io::Result<Running> {
+fn start(
+    place: &Place,
+    plan: &Plan,
+    proxy: Option<&OwnedFd>,
+    held: &[grant::Held],
+    group: Option<Group>,
+) -> io::Result<Running> {
     let pipe = || pipe2(OFlag::O_CLOEXEC);
     let ((out, out_end), (err, err_end), (report, report_end)) = (pipe()?, pipe()?, pipe()?);
     let (leash_end, leash) = pipe()?;
@@ -112,10 +123,18 @@ fn start(place: &Place, plan: &Plan, held: &[grant::Held], group: Option<Group>)
         leash: leash_end.as_raw_fd(),
         etc: numbers,
         libraries: libraries.as_ref().map(AsRawFd::as_raw_fd),
+        proxy: proxy.map(AsRawFd::as_raw_fd),
         grants: held,
     };
     let mut kept: Vec<RawFd> = vec![handed.init, handed.filter, handed.report, handed.leash];
-    kept.extend(numbers.iter().chain(&handed.libraries).copied().chain(held.iter().map(|held| held.file.as_raw_fd())));
+    kept.extend(
+        numbers
+            .iter()
+            .chain(&handed.libraries)
+            .chain(&handed.proxy)
+            .copied()
+            .chain(held.iter().map(|held| held.file.as_raw_fd())),
+    );
     let entrance = group.as_ref().map(Group::entrance).transpose()?;
     let mut command = Command::new(&place.bwrap);
     command

@@ -80,12 +80,13 @@ pub fn serve(door: OwnedFd, settings: Settings) -> Result<(), ServeError> {
             }
             continue;
         }
-        let caller = if listens { listener.accept().map(|(caller, _)| Some(caller)) } else { handed(listener.as_fd()) };
+        let caller =
+            if listens { listener.accept().map(|(caller, _)| Some((caller, None))) } else { handed(listener.as_fd()) };
         match caller {
-            Ok(Some(caller)) => {
+            Ok(Some((caller, proxy))) => {
                 let server = server.clone();
                 // A thread that can't be started: its caller's connection is closed.
-                let _ = thread::Builder::new().spawn(move || server.answer(caller));
+                let _ = thread::Builder::new().spawn(move || server.answer(caller, proxy.as_ref()));
             }
             Ok(None) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -105,22 +106,24 @@ fn is_called(listener: &UnixListener) -> Result<bool, ServeError> {
     }
 }
 
+/// A connection, and the proxy's socket where one came along.
+type Handed = (UnixStream, Option<OwnedFd>);
+
 /// The next connection that is handed over; `None` when the other end is gone.
 #[expect(unsafe_code)]
-fn handed(door: BorrowedFd<'_>) -> io::Result<Option<UnixStream>> {
+fn handed(door: BorrowedFd<'_>) -> io::Result<Option<Handed>> {
     let mut byte = [0];
     let mut parts = [IoSliceMut::new(&mut byte)];
-    let mut space = cmsg_space!(RawFd);
+    let mut space = cmsg_space!([RawFd; 2]);
     let message = recvmsg::<()>(door.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
     if message.bytes == 0 {
         return Ok(None);
     }
     for part in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(fds) = part
-            && let Some(fd) = fds.first()
-        {
-            // SAFETY: the kernel has just made this descriptor for us alone; there is room for one only.
-            return Ok(Some(unsafe { OwnedFd::from_raw_fd(*fd) }.into()));
+        if let ControlMessageOwned::ScmRights(fds) = part {
+            // SAFETY: the kernel has just made these descriptors for us alone, and nobody else has their numbers yet.
+            let mut fds = fds.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+            return Ok(fds.next().map(|connection| (connection.into(), fds.next())));
         }
     }
     Err(io::Error::new(io::ErrorKind::InvalidData, "a message without a connection"))
@@ -133,14 +136,14 @@ struct Server {
 }
 
 impl Server {
-    fn answer(&self, mut caller: UnixStream) {
+    fn answer(&self, mut caller: UnixStream, proxy: Option<&OwnedFd>) {
         let is_full = self.running.fetch_add(1, Ordering::AcqRel) >= self.most;
         // A caller that does not speak or does not listen is left alone.
-        let _ = self.serve_one(&mut caller, is_full);
+        let _ = self.serve_one(&mut caller, proxy, is_full);
         self.running.fetch_sub(1, Ordering::AcqRel);
     }
 
-    fn serve_one(&self, caller: &mut UnixStream, is_full: bool) -> io::Result<()> {
+    fn serve_one(&self, caller: &mut UnixStream, proxy: Option<&OwnedFd>, is_full: bool) -> io::Result<()> {
         caller.set_read_timeout(Some(PATIENCE))?;
         caller.set_write_timeout(Some(PATIENCE))?;
         // The socket's own permissions let nobody else in; this holds also where they were set wrong.
@@ -152,7 +155,7 @@ impl Server {
         if is_full {
             return wire::write(caller, &Reply::Refused(Refusal::Busy { most: self.most }));
         }
-        let ran = self.place.as_ref().map_err(Clone::clone).and_then(|place| run(place, &plan, caller));
+        let ran = self.place.as_ref().map_err(Clone::clone).and_then(|place| run(place, &plan, proxy, caller));
         let reply = ran.map_or_else(Reply::Refused, Reply::Ran);
         wire::write(caller, &reply)
     }

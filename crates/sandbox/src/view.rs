@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The working folder inside.
-pub(crate) const WORK: &str = "/work";
+pub(crate) const WORK: &str = "/sandbox";
 /// The home inside.
 pub(crate) const HOME: &str = "/home/sandbox";
 /// Where the proxy's socket is inside.
@@ -50,6 +50,8 @@ pub(crate) struct Handed<'a> {
     pub(crate) etc: [RawFd; ETC.len()],
     /// The machine's `/etc/ld.so.cache`, where it has one.
     pub(crate) libraries: Option<RawFd>,
+    /// The proxy's socket, where it is not to be found by its path.
+    pub(crate) proxy: Option<RawFd>,
     pub(crate) grants: &'a [Held],
 }
 
@@ -106,8 +108,10 @@ pub(crate) fn arguments(plan: &Plan, host: &Host, handed: &Handed<'_>) -> Vec<Os
         let bind = if held.grant.access == Access::Write { "--bind-fd" } else { "--ro-bind-fd" };
         to.add([OsStr::new(bind), OsStr::new(&held.file.as_raw_fd().to_string()), held.grant.path.as_os_str()]);
     }
-    if let Some(network) = &plan.network {
-        to.add([OsStr::new("--ro-bind"), network.socket.as_os_str(), OsStr::new(PROXY)]);
+    match (&plan.network, handed.proxy) {
+        (Some(_), Some(proxy)) => to.words(["--ro-bind-fd", &proxy.to_string(), PROXY]),
+        (Some(network), None) => to.add([OsStr::new("--ro-bind"), network.socket.as_os_str(), OsStr::new(PROXY)]),
+        (None, _) => {}
     }
     // The root and /dev are memory too, and nobody's to fill.
     to.words(["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK, "--", INIT]);
@@ -190,8 +194,16 @@ mod tests {
     fn text(plan: &Plan, grants: &[Held]) -> String {
         let host =
             Host { folders: vec!["/usr".into()], links: vec![("/bin".into(), "usr/bin".into())], path: "/bin".into() };
-        let handed =
-            Handed { init: 9, filter: 10, report: 11, leash: 16, etc: [12, 13, 14, 15], libraries: None, grants };
+        let handed = Handed {
+            init: 9,
+            filter: 10,
+            report: 11,
+            leash: 16,
+            etc: [12, 13, 14, 15],
+            libraries: None,
+            proxy: None,
+            grants,
+        };
         let all = arguments(plan, &host, &handed);
         format!(" {} ", all.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" "))
     }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The proxy's socket in the runtime folder.
-const PROXY: &str = "egress-proxy.sock";
+const PROXY: &str = "egress/proxy.sock";
 
 pub(crate) async fn exec(agentd: Arc<Agentd>, call: Call, request: SandboxRequest) -> Result<SandboxAnswer, Fault> {
     let config = agentd.rules().config.sandbox.clone();

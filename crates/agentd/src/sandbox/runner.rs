@@ -3,7 +3,7 @@
 use std::{
     io,
     os::{
-        fd::OwnedFd,
+        fd::{AsFd, OwnedFd},
         unix::{fs::FileTypeExt, net::UnixStream as StdStream},
     },
     path::{Path, PathBuf},
@@ -12,6 +12,10 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    fcntl::{OFlag, open},
+    sys::stat::Mode,
+};
 use osmoda_api::agentd::SandboxStopped;
 use osmoda_ipc::daemon::Dirs;
 use osmoda_sandbox::{LONGEST_FRAME, Outcome, Plan, Reply, connect, frame};
@@ -59,8 +63,9 @@ impl Runner {
         stop: impl Future<Output = SandboxStopped>,
     ) -> Result<(Outcome, Option<SandboxStopped>), SandboxError> {
         let patience = Duration::from_millis(plan.limits.wall_ms) + GRACE;
+        let proxy = plan.network.as_ref().map(|network| network.socket.as_path());
         let plan = frame(plan).map_err(SandboxError::Unreachable)?;
-        let mut connection = self.connect().await.map_err(SandboxError::Unreachable)?;
+        let mut connection = self.connect(proxy).await.map_err(SandboxError::Unreachable)?;
         connection.write_all(&plan).await.map_err(SandboxError::Unreachable)?;
         let (mut answers, mut plans) = connection.split();
         let mut reply = std::pin::pin!(tokio::time::timeout(patience, read(&mut answers)));
@@ -78,25 +83,28 @@ impl Runner {
         }
     }
 
-    async fn connect(&self) -> io::Result<UnixStream> {
+    async fn connect(&self, proxy: Option<&Path>) -> io::Result<UnixStream> {
         if std::fs::symlink_metadata(&self.socket).is_ok_and(|meta| meta.file_type().is_socket()) {
             return UnixStream::connect(&self.socket).await;
         }
-        let connection = self.connect_own()?;
+        let connection = self.connect_own(proxy)?;
         connection.set_nonblocking(true)?;
         UnixStream::from_std(connection)
     }
 
-    fn connect_own(&self) -> io::Result<StdStream> {
+    fn connect_own(&self, proxy: Option<&Path>) -> io::Result<StdStream> {
+        // A runner that gave root up may not go the way to it. One that is not there the sandbox misses by its path.
+        let proxy = proxy.and_then(|path| open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok());
+        let proxy = proxy.as_ref().map(AsFd::as_fd);
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = child.as_mut()
             && matches!(own.child.try_wait(), Ok(None))
-            && let Ok(connection) = connect(&own.door)
+            && let Ok(connection) = connect(&own.door, proxy)
         {
             return Ok(connection);
         }
         let own = child.insert(OwnRunner::start(&self.own)?);
-        connect(&own.door)
+        connect(&own.door, proxy)
     }
 }
 

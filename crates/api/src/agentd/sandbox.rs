@@ -40,7 +40,7 @@ endpoint! {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxRequest {
-    /// The command, for /bin/sh. It starts in /work, an empty folder that is thrown away afterwards.
+    /// The command, for /bin/sh. It starts in /sandbox, an empty folder that is thrown away afterwards.
     #[schemars(length(min = 1, max = 65536))]
     pub command: String,
     /// 2, the default: no network, nothing of this machine but its programs. 1: besides that what the capabilities name.
