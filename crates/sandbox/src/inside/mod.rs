@@ -78,6 +78,7 @@ fn tell(report: &mut File, line: &Line) {
 fn live(orders: &Orders, report: &mut File) -> Result<i32, Failed> {
     // Nobody inside reads or writes this process, whose user id they share.
     set_dumpable(false).map_err(|errno| (Layer::Runner, errno.to_string()))?;
+    keep_descriptors().map_err(|error| (Layer::Runner, error.to_string()))?;
     limit(orders).map_err(|errno| (Layer::Limits, errno.to_string()))?;
     landlock::restrict(orders).map_err(|why| (Layer::Landlock, why))?;
     let proxy = orders.proxy.then(forward::listen).transpose().map_err(|error| (Layer::Network, error.to_string()))?;
@@ -111,6 +112,14 @@ fn live(orders: &Orders, report: &mut File) -> Result<i32, Failed> {
     }
     tell(report, &Line::Ended(ended));
     Ok(ended.code())
+}
+
+/// Lets the command have the three standard streams and nothing that somebody on the way here left open.
+#[expect(unsafe_code)]
+fn keep_descriptors() -> io::Result<()> {
+    // SAFETY: the call takes three numbers and no pointer; it closes nothing, but marks what is to be closed on exec.
+    let marked = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if marked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Deaths as something to read. The standard library starts children with no signal blocked.
