@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=lib.sh
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages)
+readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages sandbox-runtime)
 
 # peer NAME: sets PEER to the path of the peer's command: a Python with the SDK, a program, or the SDK's folder.
 peer() {
@@ -24,6 +24,8 @@ peer() {
     ethers) _peer_npm "$name" ethers@6.17.0 node_modules/ethers ;;
     viem) _peer_npm "$name" viem@2.57.20 node_modules/viem ;;
     solana-messages) _peer_npm "$name" @solana/offchain-messages@8.4.0 node_modules/@solana/offchain-messages ;;
+    # What untrusted code is otherwise shut in with; it stands on bubblewrap, socat and ripgrep.
+    sandbox-runtime) _peer_npm "$name" @anthropic-ai/sandbox-runtime@0.0.83 node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js ;;
     sdk) _peer_npm "$name" @modelcontextprotocol/sdk@1.32.2 node_modules/@modelcontextprotocol/sdk ;;
     *) die "no peer is called $name; there are: ${PEERS[*]}" ;;
     esac

@@ -164,9 +164,10 @@ class Peer:
                 file.write(source.read())
         process = self.start(["/usr/bin/python3", program, json.dumps(facts), *names])
         try:
-            said, _ = process.communicate(timeout=90)
-        except subprocess.TimeoutExpired:
-            said = ""
+            said, _ = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired as late:
+            said = late.output or ""
+            said = said.decode(errors="replace") if isinstance(said, bytes) else said
         finally:
             kill_session(process)
         return said, {}
@@ -194,9 +195,12 @@ def run_all(contender, facts, quick, alone):
     folder = contender.outside.folder
     said, answer = contender.attack([], facts)
     found = outcomes(said)
+    quick_ran = len(found) > len(quick) // 2
     for name in quick:
         found.setdefault(name, ("?", f"no outcome: {str(answer)[-300:]}"))
-    if os.path.exists(f"{folder}/outside/written"):
+    if not quick_ran:
+        found["write_outside"] = ("?", "")
+    elif os.path.exists(f"{folder}/outside/written"):
         os.unlink(f"{folder}/outside/written")
         found["write_outside"] = ("THROUGH", "the file is there")
     else:
@@ -206,7 +210,8 @@ def run_all(contender, facts, quick, alone):
         limits = ", ".join(answer.get("limits_hit", []))
         verdict = outcomes(said).get(name)
         if verdict is None:
-            verdict = ("denied", "it was ended") if answer or contender.name != "" else ("?", "")
+            # It was ended before it could say how it went; a contender in which nothing runs at all shows nothing.
+            verdict = ("denied", "it was ended") if quick_ran else ("?", "nothing runs here")
         found[name] = (verdict[0], f"{verdict[1]} [{limits}]" if limits else verdict[1])
     return found
 
