@@ -171,7 +171,7 @@ runner_is() { [[ $(stat -c %U "/proc/$(systemctl show -P MainPID osmoda-sandbox.
 check "its runner has an account of its own" runner_is
 check "it sees nothing of this machine" call sandbox_exec '{"command":"ls /run /var /home/ann /root 2>/dev/null; cat /etc/shadow /opt/osmoda-tree/README.md; echo end"}' '"stdout":"end\\n"'
 check "its limits hold" call sandbox_exec '{"command":"while :; do :; done","timeout_secs":1}' '"limits_hit":\[[^]]*time'
-check "a fork bomb is its own end" call sandbox_exec '{"command":"perl -e \"fork while 1\"","timeout_secs":2}' '"limits_hit":\["wall_time","processes"\]'
+check "a fork bomb is its own end" call sandbox_exec '{"command":"perl -e \"fork while 1\"","timeout_secs":2}' '"limits_hit":[^]]*"processes"'
 # shellcheck disable=SC2016
 check "a memory bomb is its own end" call sandbox_exec '{"command":"perl -e \"\\$x .= q(y) x 1048576 while 1\"","timeout_secs":30}' '"limits_hit":\["memory"\]'
 check "the runner goes on" runner_is

@@ -19,7 +19,6 @@ use std::{
 use nix::{
     cmsg_space,
     fcntl::{OFlag, open},
-    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::socket::{
         ControlMessageOwned, MsgFlags, getsockopt, recvmsg,
         sockopt::{AcceptConn, PeerCredentials},
@@ -41,8 +40,6 @@ use crate::{
 const LONGEST_PLAN: usize = 1 << 20;
 /// How long a caller may take to send its plan or to take its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a runner without work stays, where somebody would start it again.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// What the runner is started with.
 #[derive(Debug)]
@@ -68,18 +65,12 @@ pub enum ServeError {
     Waiting(#[source] io::Error),
 }
 
-/// Serves until nobody is there: `door` is a listening socket, or one over which connections are handed.
+/// Serves until whoever started it is gone, or for ever: `door` is a listening socket, or one over which connections are handed.
 pub fn serve(door: OwnedFd, settings: Settings) -> Result<(), ServeError> {
     let listens = getsockopt(&door, AcceptConn).map_err(|errno| ServeError::NoSocket(errno.into()))?;
     let server = Arc::new(Server { running: AtomicUsize::new(0), most: settings.most, place: Place::find(settings) });
     let listener = UnixListener::from(door);
     loop {
-        if listens && !is_called(&listener)? {
-            if server.running.load(Ordering::Acquire) == 0 {
-                return Ok(());
-            }
-            continue;
-        }
         let caller =
             if listens { listener.accept().map(|(caller, _)| Some((caller, None))) } else { handed(listener.as_fd()) };
         match caller {
@@ -92,17 +83,6 @@ pub fn serve(door: OwnedFd, settings: Settings) -> Result<(), ServeError> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(ServeError::Waiting(error)),
         }
-    }
-}
-
-/// Whether somebody calls before the runner has been idle for too long.
-fn is_called(listener: &UnixListener) -> Result<bool, ServeError> {
-    let mut polled = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
-    let patience = PollTimeout::try_from(IDLE).unwrap_or(PollTimeout::MAX);
-    match poll(&mut polled, patience) {
-        Ok(ready) => Ok(ready > 0),
-        Err(nix::errno::Errno::EINTR) => Ok(false),
-        Err(errno) => Err(ServeError::Waiting(errno.into())),
     }
 }
 
