@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Real MCP clients and SDKs, and the A2A SDK, by name and pinned version from the Python and npm registries, kept in the cache.
+# Real MCP clients and SDKs, the A2A SDK, wallets' libraries and a WebSocket client, by name and pinned version from the Python
+# and npm registries, kept in the cache.
 #   scripts/peers.sh [NAME...]     installs these, or all, and prints where each one's command is
 # Sourced, it gives `peer NAME`, which sets PEER to that command's path and installs what is missing.
 set -euo pipefail
 # shellcheck source=lib.sh
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages sandbox-runtime)
+readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages anvil solc
+    websockets sandbox-runtime)
 
 # peer NAME: sets PEER to the path of the peer's command: a Python with the SDK, a program, or the SDK's folder.
 peer() {
     local name=$1
     case $name in
-    mcp-v1 | mcp-v2 | a2a) _peer_python "$name" bin/python ;;
+    mcp-v1 | mcp-v2 | a2a | websockets) _peer_python "$name" bin/python ;;
     amagi) _peer_python "$name" bin/amagi-mcp-probe ;;
     node) _peer_npm "$name" "node-linux-$(_npm_machine)@22.23.3" "node_modules/node-linux-$(_npm_machine)/bin/node" ;;
     # It wants Node 22: start it by `peer node`.
@@ -26,6 +28,9 @@ peer() {
     solana-messages) _peer_npm "$name" @solana/offchain-messages@8.4.0 node_modules/@solana/offchain-messages ;;
     # What untrusted code is otherwise shut in with; it stands on bubblewrap, socat and ripgrep.
     sandbox-runtime) _peer_npm "$name" @anthropic-ai/sandbox-runtime@0.0.83 node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js ;;
+    # A development chain of Ethereum: a native program, and a compiler for the token on it.
+    anvil) _peer_npm "$name" "@foundry-rs/anvil-linux-$(_foundry_machine)@1.7.1" "node_modules/@foundry-rs/anvil-linux-$(_foundry_machine)/bin/anvil" ;;
+    solc) _peer_npm "$name" solc@0.8.34 node_modules/solc ;;
     sdk) _peer_npm "$name" @modelcontextprotocol/sdk@1.32.2 node_modules/@modelcontextprotocol/sdk ;;
     *) die "no peer is called $name; there are: ${PEERS[*]}" ;;
     esac
@@ -38,6 +43,8 @@ _npm_machine() {
     *) die "there is no Node for $(uname -m) among the npm packages" ;;
     esac
 }
+
+_foundry_machine() { if [[ $(_npm_machine) == x64 ]]; then echo amd64; else echo arm64; fi; }
 
 # _peer NAME PINS COMMAND: sets PEER; true where these very pins are installed.
 _peer() {
@@ -85,7 +92,7 @@ _install_npm() {
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     case ${1:-} in
-    -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0" && exit ;;
+    -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0" && exit ;;
     esac
     (($#)) || set -- "${PEERS[@]}"
     for name in "$@"; do

@@ -54,7 +54,7 @@ if ((${#suites[@]} == 0)); then
     limit 3000 cargo test --locked --workspace --no-fail-fast </dev/null 2>&1 | tee "$logs/cargo" || status=$?
     add "the crates' tests" "$status" "$(sum passed)" "$(sum failed)" "$(sum ignored)"
     suites=()
-    for runner in tests/*/run.sh; do suites+=("$(basename "$(dirname "$runner")")"); done
+    for found in tests/*/run.sh; do suites+=("$(basename "$(dirname "$found")")"); done
 fi
 
 for suite in "${suites[@]}"; do

@@ -7,6 +7,9 @@ rec {
   mapAttrs' = f: set: listToAttrs (mapAttrsToList f set);
   filterAttrs = f: set: listToAttrs (map (name: nameValuePair name set.${name}) (filter (name: f name set.${name}) (attrNames set)));
   genAttrs = names: f: listToAttrs (map (name: nameValuePair name (f name)) names);
+  removePrefix = prefix: text:
+    let length = builtins.stringLength prefix; in
+    if builtins.substring 0 length text == prefix then builtins.substring length (builtins.stringLength text) text else text;
   intersectLists = a: b: filter (each: elem each a) b;
 
   merge = a: b: a // mapAttrs (name: value: if !(a ? ${name}) then value else merged a.${name} value) b;

@@ -1,5 +1,5 @@
-# The daemons that this version has, one entry each: what it is, and the typed part of its settings. The unit of the same
-# name is in nix/units.
+# The daemons that this version has, one entry each: what it is, the typed part of its settings, and whether it has an account
+# of its own. The unit of the same name is in nix/units.
 { lib }:
 let
   inherit (lib) mkOption types;
@@ -22,6 +22,22 @@ in
         type = types.ints.positive;
         default = 30;
         description = "Commands that an agent may start in a minute.";
+      };
+    };
+  };
+  keyd = {
+    about = "wallets that an agent can use and can't abuse";
+    account = true;
+    settings = {
+      clef = mkOption {
+        type = types.bool;
+        default = true;
+        description = "Whether clef's clients are served at `/run/osmoda/keyd-clef.sock`.";
+      };
+      clef_patience_secs = mkOption {
+        type = types.ints.positive;
+        default = 120;
+        description = "Seconds for which a client of clef's interface waits for the operator's answer.";
       };
     };
   };

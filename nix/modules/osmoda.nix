@@ -18,6 +18,7 @@ let
   };
   settings = toml.generate "osmoda.toml" (lib.mapAttrs (name: _: cfg.${name}.settings) enabled);
   both = lib.intersectLists cfg.operators cfg.agents;
+  accounts = map (name: "osmoda-${name}") (lib.attrNames (lib.filterAttrs (_: daemon: daemon.account or false) enabled));
 
   daemonOptions = name: daemon: {
     enable = mkOption {
@@ -117,13 +118,16 @@ in
     systemd.sockets.osmoda-sandbox.wantedBy = [ "osmoda.target" ];
 
     # As nix/units/sysusers.d says it for other systems.
-    users.groups = lib.genAttrs [
-      "osmoda"
-      "osmoda-operator"
-      "osmoda-agent"
-      "osmoda-daemon"
-      "osmoda-sandbox"
-    ] (_: { });
+    users.groups = lib.genAttrs (
+      [
+        "osmoda"
+        "osmoda-operator"
+        "osmoda-agent"
+        "osmoda-daemon"
+        "osmoda-sandbox"
+      ]
+      ++ accounts
+    ) (_: { });
     users.users = lib.mkMerge [
       {
         osmoda-agent = {
@@ -140,6 +144,15 @@ in
           extraGroups = [ "osmoda" ];
         };
       }
+      (lib.genAttrs accounts (name: {
+        isSystemUser = true;
+        description = "osmoda ${lib.removePrefix "osmoda-" name}";
+        group = name;
+        extraGroups = [
+          "osmoda"
+          "osmoda-daemon"
+        ];
+      }))
       (lib.genAttrs cfg.operators (_: {
         extraGroups = [
           "osmoda"

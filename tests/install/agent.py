@@ -4,6 +4,7 @@ agent.py PID     the booted machine's process 1
 """
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,14 @@ def root(*command):
     )
     return done.stdout + done.stderr
 
+
+# What the operator made at the first boot, under a policy that allows messages alone.
+WALLET = next(each["id"] for each in json.loads(root("agentctl", "wallet", "--json", "list"))["wallets"] if each["chain"] == "ethereum")
+FRIEND = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+SENT = {
+    "wallet_id": WALLET, "to": FRIEND, "amount": "1",
+    "chain_params": {"chain_id": 1, "nonce": 0, "max_fee_per_gas": "2", "max_priority_fee_per_gas": "1"},
+}
 
 # One call of every tool that is listed: its arguments, and what shows that it did something.
 CALLS = {
@@ -48,13 +57,20 @@ CALLS = {
     "incident_create": ({"name": "a test"}, lambda it: it["id"]),
     "backup_create": ({}, lambda it: len(it["sha256"]) == 64),
     "backup_list": ({}, lambda it: it["backups"]),
+    "wallet_list": ({}, lambda it: WALLET in str(it)),
+    "wallet_sign": ({"wallet_id": WALLET, "payload": "0x68656c6c6f"}, lambda it: len(it["signature"]) == 132),
+    "wallet_receipt": ({}, lambda it: it["receipts"][0]["decision"] == "signed"),
     "agent_card": ({}, lambda it: it["name"]),
 }
 # Tried where nothing else needs the suite afterwards: tests/services.
 ELSEWHERE = {"safety_panic", "safety_restart", "safety_rollback", "incident_step"}
-# What an agent is refused, whatever it says: who asks does not answer.
+# What an agent is refused, whatever it says: who asks does not answer, and what no rule allows is not signed.
 REFUSED = {
-    "approval_approve": {"approval_self", "forbidden"},
+    "approval_approve": (None, {"approval_self", "forbidden"}),
+    "wallet_create": ({"chain": "solana"}, {"approval_required"}),
+    "wallet_delete": ({"wallet_id": WALLET}, {"approval_required"}),
+    "wallet_send": (SENT, {"policy_refused"}),
+    "wallet_build_tx": ({**SENT, "chain": "ethereum"}, {"policy_refused"}),
 }
 DANGEROUS = ["rm -rf /srv", "systemctl stop osmoda-agentd", "useradd eve", "echo id | sh", "cat /etc/shadow"]
 
@@ -75,8 +91,8 @@ async def session(client):
             asked = it.get("id") or it.get("approval", {}).get("id") or it.get("approval_id")
     failed, it = await call("approval_check", {"id": asked})
     checks.check("approval_check tells how it stands", not failed and "pending" in str(it), it)
-    for name, codes in REFUSED.items():
-        failed, it = await call(name, {"id": asked})
+    for name, (arguments, codes) in REFUSED.items():
+        failed, it = await call(name, arguments or {"id": asked})
         checks.check(f"{name} is refused for a stated reason", failed and it.get("code") in codes and it.get("message"), it)
     untried = tools - set(CALLS) - set(REFUSED) - {"approval_check"} - ELSEWHERE
     checks.check("no listed tool is left out", not untried, untried)

@@ -44,8 +44,58 @@ release() { installer --archive "$archive" "$@"; }
 agentd_is() { test "$(systemctl is-active osmoda-agentd.service)" = "$1"; }
 version_is() { test "$(cat /usr/lib/osmoda/installed/VERSION)" = "$1"; }
 events() { agentctl verify-ledger --json | sed -n 's/.*"events":\([0-9]*\).*/\1/p'; }
+# unix SOCKET TEXT: what is answered there, up to the connection's end or the first whole line of JSON-RPC.
+# shellcheck disable=SC2016
+unix() { timeout 20 perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Peer => shift) or die "$!\n"; $s->autoflush(1); print $s shift; while (<$s>) { print; last if /^\{"jsonrpc/ || /^\{"id/ }' "$@"; }
 archive=$(echo "$STAGE"/release/*.tar.gz)
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$TREE/Cargo.toml" | head -n 1)
+
+# keyd has an account of its own and no network, and is reached through the sockets that systemd made.
+keyd_is_shut_in() {
+    local pid wallet locked least policy=/var/lib/osmoda/keyd/policy.toml
+    pid=$(systemctl show --value --property MainPID osmoda-keyd)
+    health() { unix /run/osmoda/keyd.sock $'GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'; }
+    check "keyd runs as itself" test "$(stat -c %U "/proc/$pid") $(systemctl show --value --property MainPID osmoda-agentd | xargs -I{} stat -c %U /proc/{})" = "osmoda-keyd root"
+    check "it tried, and has no network, runs no program and leaves no core" \
+        says '"network_isolated":true,"exec_blocked":true,"core_dumps_off":true,' health
+    # A guest without the right to raise limits can't give what the unit asks for.
+    locked=keys least=4
+    if grep -q '^Max locked memory *unlimited' "/proc/$pid/limits"; then locked=all least=4096; fi
+    check "its memory is never swapped, as far as the machine allows" says "\"memory_locked\":\"$locked\"" health
+    check "the kernel says so too" test "$(sed -n 's/^VmLck:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")" -ge "$least"
+    check "its network has nothing in it" test "$(nsenter --net="/proc/$pid/ns/net" ip -brief link | grep -vc '^lo ')" = 0
+    check "it has no capability" grep -qx $'CapEff:\t0000000000000000' "/proc/$pid/status"
+    check "it takes little memory" test "$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")" -lt 65536
+    check "its state is its own" test "$(stat -c '%a %U' /var/lib/osmoda/keyd /var/lib/osmoda/keyd/master.key | tr '\n' ' ')" = "700 osmoda-keyd 600 osmoda-keyd "
+    check "both its sockets are the group's" test "$(stat -c '%a %U %G' /run/osmoda/keyd.sock /run/osmoda/keyd-clef.sock | tr '\n' ' ')" = "660 root osmoda 660 root osmoda "
+    wallet=$(agentctl call wallet_create --json '{"chain": "ethereum"}' | sed -n 's/.*"id":"\(wal_[^"]*\)".*/\1/p')
+    check "a wallet is made" test -n "$wallet"
+    sign() { agentctl call wallet_sign --json "{\"wallet_id\": \"$wallet\", \"payload\": \"0x68656c6c6f\"}"; }
+    check "without a policy nothing is signed" refused "there is no policy" sign
+    printf '[[rules]]\nname = "messages"\nchain = "ethereum"\nactions = ["message"]\n' >$policy
+    chmod 644 $policy
+    systemctl reload osmoda-keyd
+    signs() { for _ in $(seq 50); do sign && return; sleep 0.1; done; return 1; }
+    check "with one, a message is" signs
+    check "clef's clients are answered" says '"result":"6.1.0"' unix /run/osmoda/keyd-clef.sock '{"jsonrpc": "2.0", "id": 1, "method": "account_version", "params": []}'
+    check "an operator may make a phrase" agentctl wallet --json new solana
+    check "a command that an agent starts as root may not" says forbidden agentctl call shell_exec --json '{"command": "agentctl wallet --json new solana 2>&1"}'
+    check "nor what such a command leaves behind" left_behind
+    kill -KILL "$pid"
+    up_again() { for _ in $(seq 100); do health && return; sleep 0.1; done; return 1; }
+    check "killed, it comes back behind the same sockets" up_again
+    check "with its wallet" says "$wallet" agentctl wallet --json list
+}
+# What outlives its shell is no operator either, whoever its parent is by then.
+left_behind() {
+    rm -f /run/left
+    agentctl call shell_exec --json '{"command": "setsid -f sh -c \"sleep 1; agentctl wallet --json new solana >/run/left 2>&1; echo done >>/run/left\""}' >/dev/null
+    for _ in $(seq 50); do
+        if grep -qs '^done' /run/left; then break; fi
+        sleep 0.1
+    done
+    says forbidden cat /run/left || [[ ! -e /run/left ]]
+}
 
 install_it() {
     useradd --create-home olga
@@ -88,6 +138,8 @@ install_it() {
     check "the agents' account is an agent" refused approval_required runuser -u osmoda-agent -- agentctl call shell_exec --json '{"command": "echo hi | sh"}'
     check "a stranger is nobody" refused "may not open" runuser -u nobody -- agentctl health
 
+    keyd_is_shut_in
+
     # Within the unit's limits, commands do what a server's administrator does.
     check "a command may ask systemd" agentctl call shell_exec --json '{"command": "systemctl restart systemd-journald && systemctl is-active systemd-journald"}'
     check "and write to the system" says ',"exit_code":0' agentctl call shell_exec --json '{"command": "touch /etc/x /usr/x && rm /etc/x /usr/x"}'
@@ -97,6 +149,8 @@ install_it() {
     check "not mount" says "permission denied" agentctl call shell_exec --json '{"command": "mount -t tmpfs x /mnt"}'
     check "nor make namespaces" says "Operation not permitted" agentctl call shell_exec --json '{"command": "unshare -m true"}'
     check "the way out is a unit of its own" says mounted agentctl call shell_exec --json '{"command": "systemd-run --quiet --pipe --wait unshare -m sh -c \"mount -t tmpfs x /mnt && echo mounted\""}'
+    in_terminal() { printf 'unset HISTFILE; tty; exit\n' | timeout 30 agentctl terminal; }
+    check "an operator has a terminal" says /dev/pts/ in_terminal
 
     check "installing it again changes nothing" release
     check "and agentd is up" agentd_is active

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# keyd's signatures, byte for byte against ethers, viem, eth-account and solders, over a real suite.
+# keyd's signatures, byte for byte against ethers, viem, eth-account and solders, and executed by real chains (anvil,
+# LiteSVM), over a real suite.
 #   tests/keyd/run.sh [AGENTCTL]
-# OSMODA_CASES sets how many random cases of each kind are tried.
+# OSMODA_CASES sets how many random cases of each of the six kinds of transaction and typed data are tried.
 set -euo pipefail
 # shellcheck source=../lib/suite.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
@@ -21,14 +22,28 @@ peer viem
 export VIEM=$PEER
 peer solana-messages
 export SOLANA_MESSAGES=$PEER
+peer anvil
+anvil=$PEER
+peer solc
+export SOLC=$PEER
 scratch TMP
-SUITE=$TMP/s
-(umask 077 && mkdir -p -- "$SUITE/state/keyd")
-"$signers" "$HERE/signatures.py" --policy >"$SUITE/state/keyd/policy.toml"
-chmod 0644 "$SUITE/state/keyd/policy.toml"
-start_suite "$SUITE"
 
-run_checks signatures 900 "$signers" "$HERE/signatures.py" "$SUITE/run/keyd.sock" "$node" "$HERE/reference.mjs" "${OSMODA_CASES:-200}"
+# suite NAME SCRIPT: a suite under the policy that the script prints; sets SUITE.
+suite() {
+    SUITE=$TMP/$1
+    (umask 077 && mkdir -p -- "$SUITE/state/keyd")
+    "$signers" "$HERE/$2" --policy >"$SUITE/state/keyd/policy.toml"
+    chmod 0644 "$SUITE/state/keyd/policy.toml"
+    start_suite "$SUITE"
+}
+
+suite c chains.py
+token=$(limit 60 "$node" "$HERE/compile.mjs" <"$HERE/Token.sol")
+run_checks chains 120 "$signers" "$HERE/chains.py" "$SUITE/run/keyd.sock" "$SUITE/run/keyd-clef.sock" "$anvil" "$token"
+check "the suite of the chains ends" stop_suite "$SUITE"
+suite s signatures.py
+
+run_checks signatures 900 "$signers" "$HERE/signatures.py" "$SUITE/run/keyd.sock" "$node" "$HERE/reference.mjs" "${OSMODA_CASES:-1667}"
 
 # Every thread of the running process, after all these signatures.
 is_filtered() {

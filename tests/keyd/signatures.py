@@ -1,17 +1,19 @@
 """keyd's signatures against those of ethers, viem, eth-account and solders, case by case and byte by byte.
 
     signatures.py --policy                          prints the policy that lets the cases through
-    signatures.py SOCKET NODE REFERENCE COUNT       tries COUNT random cases of each kind
+    signatures.py SOCKET NODE REFERENCE COUNT       tries COUNT random cases of each kind of transaction and typed data,
+                                                    and a quarter as many messages and transactions on Solana
 """
 
 import base64
-import hashlib
 import http.client
 import json
 import random
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 CHAINS = [1, 10, 8453, 11155111]
 TOKENS = [f"0x{n:040x}" for n in (0xA0B8, 0xDAC1, 0x8335)]
@@ -92,7 +94,28 @@ TOKEN_PROGRAM = {
     "token-2022": Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"),
 }
 ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
-dice = random.Random(20260101)
+# So many callers at a time: each waits for the disk, and the ledger writes them down together.
+CALLERS = 16
+
+
+class Dice(threading.local):
+    """The same cases in every run, whichever thread makes them: begun anew for each."""
+
+    def __init__(self):
+        self.source = random.Random(20260101)
+
+    def __getattr__(self, name):
+        return getattr(self.source, name)
+
+
+class Connection(threading.local):
+    """A connection of each thread."""
+
+    def __init__(self):
+        self.keyd = Keyd("localhost")
+
+
+dice = Dice()
 
 
 class Keyd(http.client.HTTPConnection):
@@ -302,7 +325,8 @@ def report(name, pairs):
 
 
 def main():
-    keyd = Keyd("localhost")
+    connection = Connection()
+    keyd = connection.keyd
     wallets = {"ethereum": [], "solana": []}
     for _ in range(5):
         key = hexed(32)
@@ -313,19 +337,29 @@ def main():
         wallets["solana"].append({**made, "keypair": keypair})
     report("addresses and eth-account", [(w["address"], Account.from_key(w["key"]).address) for w in wallets["ethereum"]])
     report("addresses and solders", [(w["address"], str(w["keypair"].pubkey())) for w in wallets["solana"]])
+
+    def cases(kind, count, chain, case):
+        def one(number):
+            dice.seed(f"{kind} {number}")
+            return case(connection.keyd, dice.choice(wallets[chain]))
+
+        with ThreadPoolExecutor(CALLERS) as pool:
+            return list(pool.map(one, range(count)))
+
+    fewer = COUNT // 4 + 1
     for kind in KINDS[:7]:
-        done = [ethereum(keyd, kind, dice.choice(wallets["ethereum"])) for _ in range(COUNT)]
+        count = fewer if kind == "message" else COUNT
+        done = cases(kind, count, "ethereum", lambda keyd, wallet: ethereum(keyd, kind, wallet))
         report(f"{kind} and eth-account", [(answer, of_eth_account(case)) for answer, case in done])
         expected = references([case for _, case in done])
-        report(f"{kind} and ethers", [(answer, other[0]) for (answer, _), other in zip(done, expected)])
-        report(f"{kind} and viem", [(answer, other[1]) for (answer, _), other in zip(done, expected)])
+        report(f"{kind} and ethers", [(answer, other[0]) for (answer, _), other in zip(done, expected, strict=True)])
+        report(f"{kind} and viem", [(answer, other[1]) for (answer, _), other in zip(done, expected, strict=True)])
     for kind in ("sol", "spl"):
-        report(f"{kind} and solders", [solana(keyd, kind, dice.choice(wallets["solana"])) for _ in range(2 * COUNT)])
-    chosen = [dice.choice(wallets["solana"]) for _ in range(COUNT)]
-    done = [offchain(keyd, wallet) for wallet in chosen]
+        report(f"{kind} and solders", cases(kind, fewer, "solana", lambda keyd, wallet: solana(keyd, kind, wallet)))
+    done = cases("offchain", fewer, "solana", lambda keyd, wallet: (*offchain(keyd, wallet), wallet))
     signed = [str(wallet["keypair"].sign_message(bytes.fromhex(other[0])))
-              for wallet, other in zip(chosen, references([case for _, case in done]))]
-    report("off-chain messages, Solana's library and solders", [(answer, other) for (answer, _), other in zip(done, signed)])
+              for (_, _, wallet), other in zip(done, references([case for _, case, _ in done]), strict=True)]
+    report("off-chain messages, Solana's library and solders", [(answer, other) for (answer, _, _), other in zip(done, signed, strict=True)])
 
 
 main()

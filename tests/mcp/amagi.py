@@ -46,7 +46,7 @@ STATED = {
     "service_status": ("systemd_unavailable", "unit_unknown"),
     "wallet_create": ("approval_required",),
     "wallet_delete": ("approval_required",),
-    "wallet_send": ("approval_required",),
+    "wallet_send": ("wallet_unknown",),
     "wallet_sign": ("wallet_unknown",),
     "wallet_build_tx": ("wallet_unknown",),
 }

@@ -21,6 +21,7 @@ need_apt bubblewrap iproute2 python3-minimal
 # Where everybody may go: the attacks run as nobody. Not below /tmp, of which every sandbox has its own.
 folder=''
 TMPDIR=/var/tmp scratch folder
+chmod 755 "$folder"
 peers=()
 if [[ -n $table ]]; then
     need_apt ripgrep socat

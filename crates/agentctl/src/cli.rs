@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Safety(commands::safety::SafetyArgs),
     /// Copies of the suite's state: take, list, restore.
     Backup(commands::backup::BackupArgs),
+    /// A shell on this machine, as agentd's account, with every session in the ledger.
+    Terminal(commands::terminal::TerminalArgs),
     /// Keys: list, make, bring in, take out, delete, and what was signed.
     Wallet(commands::wallet::Wallets),
     /// What sandboxed code may do: give, narrow, check, list and take back tokens.
@@ -112,7 +114,7 @@ impl Command {
             Self::Capability(args) => args.json,
             Self::Wallet(wallets) => wallets.format.json,
             Self::Call(_) => true,
-            Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
+            Self::Terminal(_) | Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }
     }
 }
@@ -121,7 +123,7 @@ impl Command {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Format {
     /// JSON for programs instead of text for people.
-    #[arg(long = "json", id = "format_json")]
+    #[arg(long = "json", id = "format_json", global = true)]
     pub(crate) json: bool,
 }
 

@@ -33,6 +33,7 @@ use crate::{
     shell::{self, Pace},
     streams::Hub,
     system::Sampler,
+    terminal::Terminals,
 };
 
 /// What the handlers share.
@@ -54,6 +55,7 @@ pub struct Agentd {
     pub(crate) rules: RwLock<Arc<Rules>>,
     pub(crate) pace: Pace,
     pub(crate) sampler: Sampler,
+    pub(crate) terminals: Terminals,
     pub(crate) started: Instant,
     pub(crate) stop: CancellationToken,
     own: OwnPaths,
@@ -135,6 +137,7 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
         rules: RwLock::new(Arc::new(Rules::new(start.config, &own))),
         pace: Pace::default(),
         sampler: Sampler::start(start.stop.clone()),
+        terminals: Terminals::default(),
         started: Instant::now(),
         stop: start.stop,
         ledger: ledger.clone(),
@@ -147,7 +150,10 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     });
     let apps = agentd.apps.clone();
     tokio::spawn(async move { apps.resume().await });
-    let metrics = Metrics::build("agentd", |registry| crate::recorder::register(registry, &ledger));
+    let metrics = Metrics::build("agentd", |registry| {
+        crate::recorder::register(registry, &ledger);
+        registry.register("terminals", "Open terminals", agentd.terminals.0.clone());
+    });
     let reloaded = agentd.clone();
     Ok(Ready {
         routes: routes(agentd, Arc::new(LedgerRecorder(ledger.clone()))),

@@ -28,6 +28,8 @@ pub struct Config {
     pub shell: ShellConfig,
     /// `[agentd.spec_kit]`
     pub spec_kit: SpecKitConfig,
+    /// `[agentd.terminal]`
+    pub terminal: TerminalConfig,
 }
 
 /// What agents need the operator's leave for, beside what the guard finds.
@@ -194,5 +196,27 @@ impl Default for SpecKitConfig {
             specify: vec!["specify".into()],
             agents: agents.into_iter().map(|(name, words)| (name.to_owned(), argv(words))).collect(),
         }
+    }
+}
+
+/// Terminals over WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TerminalConfig {
+    /// Whether the suite's own daemons may open one as well, for the operators whom they serve. Agents never may.
+    pub daemons: bool,
+    /// The shell; that of agentd's account by default.
+    pub shell: Option<PathBuf>,
+    /// Seconds without a key and without output until it ends.
+    pub idle_secs: u32,
+    /// Seconds until it ends whatever happens in it.
+    pub longest_secs: u32,
+    /// Terminals that may be open at a time; 0 for none.
+    pub most: u32,
+}
+
+impl Default for TerminalConfig {
+    fn default() -> Self {
+        Self { daemons: false, shell: None, idle_secs: 900, longest_secs: 8 * 3600, most: 8 }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
+use osmoda_ipc::daemon::keep_private;
 use rusqlite::Connection;
 
 /// Opens the database, or makes it. Migration `n` brings a file of version `n` to the next one.
 pub(crate) fn open(path: &Path, migrations: &[&str]) -> rusqlite::Result<Connection> {
+    keep_private(path);
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

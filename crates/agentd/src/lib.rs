@@ -22,6 +22,7 @@ mod shell;
 mod spec_kit;
 mod streams;
 pub mod system;
+mod terminal;
 
 pub use self::{
     agentd::{Agentd, NotStarted, start},

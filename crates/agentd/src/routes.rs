@@ -11,7 +11,7 @@ use osmoda_api::agentd::{
     OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir, OperatorFileRead,
     OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, RequestGet, RequestList, SafetyPanic,
     SafetyRestart, SafetyRollback, SafetyStatus, SandboxExec, ServiceStatus, ShellExec, SpecKitInit, SpecKitRun,
-    SystemDiscover, SystemHealth, SystemQuery, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
+    SystemDiscover, SystemHealth, SystemQuery, TERMINAL, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
 };
 use osmoda_ipc::Routes;
 
@@ -20,7 +20,7 @@ use crate::{
     gate::AgentdGate,
     handlers::{
         approvals, apps, backups, capabilities, card, files, incidents, ledger, network, operator_files, requests,
-        safety, sandbox, services, shell, spec_kit, system, tlog,
+        safety, sandbox, services, shell, spec_kit, system, terminal, tlog,
     },
     recorder::LedgerRecorder,
 };
@@ -83,6 +83,7 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<OperatorFileMkdir>(operator_files::mkdir)
         .on::<OperatorFileRename>(operator_files::rename)
         .on::<OperatorFileDelete>(operator_files::delete)
+        .websocket(TERMINAL, terminal::open)
         .on::<IncidentCreate>(incidents::create)
         .on::<IncidentAddStep>(incidents::step)
         .on::<IncidentList>(incidents::list)

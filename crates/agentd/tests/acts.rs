@@ -275,3 +275,16 @@ async fn only_daemons_and_operators_append_to_the_ledger() {
     let bad = NewEvent { kind: "a|b".into(), ..event };
     assert_eq!(fault::<LedgerAppend>(&agentd.operator(), &bad).await.code(), "invalid_event");
 }
+
+#[tokio::test]
+async fn every_file_of_its_state_is_agentds_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let agentd = Agentd::start().await;
+    let folder = agentd.dirs.state().join("agentd");
+    let open: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| std::fs::metadata(path).unwrap().permissions().mode() & 0o077 != 0)
+        .collect();
+    assert!(open.is_empty() && folder.join("ledger.db-wal").exists(), "{open:?}");
+}

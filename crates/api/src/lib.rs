@@ -32,6 +32,14 @@ pub fn raw_routes(daemon: &str) -> Vec<osmoda_ipc::RawInfo> {
     }
 }
 
+/// The WebSockets of the daemon of this name.
+pub fn websockets(daemon: &str) -> Vec<osmoda_ipc::WebSocketInfo> {
+    match daemon {
+        "agentd" => vec![agentd::TERMINAL],
+        _ => Vec::new(),
+    }
+}
+
 /// Declares an endpoint: its type, its facts, its request and its response.
 macro_rules! endpoint {
     (

@@ -31,6 +31,9 @@ pub const DAEMON_GROUP: &str = "osmoda-daemon";
 /// The group that may open the sockets.
 pub const SOCKET_GROUP: &str = "osmoda";
 
+/// agentd's unit, in which commands of agents run as well.
+const AGENTD_UNIT: &str = "osmoda-agentd.service";
+
 /// The variable that marks every process which an agent's command started.
 pub const COMMAND_MARK: &str = "OSMODA_REQUEST_ID";
 
@@ -240,12 +243,16 @@ impl Accounts {
     /// kernel's parent links show what an agent started, whatever user id it has. Without this, a command run for an
     /// agent by a root agentd would open the sockets as an operator and could answer its own approvals.
     ///
-    /// What outlives a killed agentd has lost that link; there the mark in its environment still tells.
+    /// What outlives a killed agentd has lost that link; there its control group still tells, which is that of agentd's
+    /// unit, and to those who may read it the mark in its environment.
     fn is_born_of_an_agents_command(&self, pid: i32) -> bool {
         let agentd =
             std::fs::read_to_string(&self.agentd_pid_file).ok().and_then(|text| text.trim().parse::<i32>().ok());
         if agentd == Some(pid) {
             return false;
+        }
+        if is_in_agentds_unit(pid) {
+            return true;
         }
         let mut current = pid;
         for _ in 0..128 {
@@ -269,6 +276,17 @@ fn bears_mark(pid: i32) -> bool {
     environment
         .split(|byte| *byte == 0)
         .any(|variable| variable.strip_prefix(COMMAND_MARK.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'=')))
+}
+
+/// Whether systemd counts a process to agentd's unit, from `/proc/PID/cgroup` (cgroups(7)), which everybody may read.
+fn is_in_agentds_unit(pid: i32) -> bool {
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    names_agentds_unit(&groups)
+}
+
+fn names_agentds_unit(groups: &str) -> bool {
+    let paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    paths.flat_map(|path| path.split('/')).any(|part| part == AGENTD_UNIT)
 }
 
 /// The parent's process id, from `/proc/PID/stat` (proc_pid_stat(5)).
@@ -315,6 +333,20 @@ mod tests {
         assert!(Role::Operator.may_narrow_to(Role::Agent) && Role::Daemon.may_narrow_to(Role::Agent));
         assert!(!Role::Agent.may_narrow_to(Role::Operator) && !Role::Agent.may_narrow_to(Role::Daemon));
         assert!(!Role::Operator.may_narrow_to(Role::Daemon) && !Role::Daemon.may_narrow_to(Role::Operator));
+    }
+
+    #[test]
+    fn who_is_in_agentds_unit_is_told_by_a_whole_name() {
+        for (groups, is_in) in [
+            ("0::/system.slice/osmoda-agentd.service\n", true),
+            ("0::/system.slice/osmoda-agentd.service/shell/7\n", true),
+            ("1:name=systemd:/system.slice/osmoda-agentd.service\n0::/\n", true),
+            ("0::/user.slice/user-0.slice/session-1.scope\n", false),
+            ("0::/system.slice/osmoda-agentd.service.d\n", false),
+            ("", false),
+        ] {
+            assert_eq!(names_agentds_unit(groups), is_in, "{groups}");
+        }
     }
 
     #[test]

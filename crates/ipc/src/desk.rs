@@ -129,9 +129,18 @@ pub trait Desk: Send + Sync + 'static {
 /// What a call carries for the desk.
 #[derive(Clone, Default)]
 pub(crate) struct Track {
-    /// Cancelled once something of the act may have been done.
-    pub(crate) began: CancellationToken,
+    /// Cancelled once something of the act may have been done; there where somebody holds a receipt.
+    pub(crate) began: Option<CancellationToken>,
     pub(crate) ticket: Option<(Arc<dyn Desk>, Ticket)>,
+}
+
+impl Track {
+    /// From here on something of the act may have been done.
+    pub(crate) fn begins(&self) {
+        if let Some(began) = &self.began {
+            began.cancel();
+        }
+    }
 }
 
 impl fmt::Debug for Track {

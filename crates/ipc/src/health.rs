@@ -1,6 +1,6 @@
 //! `GET /health` of every daemon that has no richer one of its own.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,18 +24,18 @@ pub struct Nothing {}
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Up {
     /// `ok`.
-    pub status: String,
+    pub status: Cow<'static, str>,
     /// The daemon's name.
-    pub daemon: String,
+    pub daemon: Cow<'static, str>,
     /// The suite's version.
-    pub version: String,
+    pub version: Cow<'static, str>,
     /// Seconds since the daemon started.
     pub daemon_uptime_secs: u64,
 }
 
 impl Up {
     /// A daemon of this name, up since `started`.
-    pub fn since(daemon: &str, started: Instant) -> Self {
+    pub fn since(daemon: &'static str, started: Instant) -> Self {
         Self {
             status: "ok".into(),
             daemon: daemon.into(),

@@ -12,12 +12,14 @@ mod fault;
 mod health;
 mod metrics;
 pub mod openapi;
+mod patience;
 mod raw;
 mod record;
 mod request_id;
 mod routes;
 mod server;
 mod visible;
+mod websocket;
 
 pub use call::Call;
 pub use caller::{
@@ -40,3 +42,4 @@ pub use request_id::{BadRequestId, REQUEST_ID_HEADER, RequestId};
 pub use routes::{AsyncHandler, Routes};
 pub use server::{BadRoute, Limits, Server};
 pub use visible::visible;
+pub use websocket::{Close, LARGEST_MESSAGE, Message, Session, SocketError, WebSocket, WebSocketInfo};

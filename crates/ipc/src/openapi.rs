@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use crate::{
     endpoint::{Access, EndpointInfo},
     raw::RawInfo,
+    websocket::WebSocketInfo,
 };
 
-/// The page of `daemon` with these endpoints and raw routes, in the order of their paths.
-pub fn page(daemon: &str, endpoints: &[EndpointInfo], raw: &[RawInfo]) -> Value {
+/// The page of `daemon` with these endpoints, raw routes and WebSockets, in the order of their paths.
+pub fn page(daemon: &str, endpoints: &[EndpointInfo], raw: &[RawInfo], websockets: &[WebSocketInfo]) -> Value {
     let mut sorted: Vec<&EndpointInfo> = endpoints.iter().collect();
     sorted.sort_by_key(|info| (info.path, info.method.as_str()));
     let mut paths = Map::new();
@@ -19,6 +20,9 @@ pub fn page(daemon: &str, endpoints: &[EndpointInfo], raw: &[RawInfo]) -> Value 
     }
     for info in raw {
         paths.entry(info.path).or_insert_with(|| json!({}))["get"] = raw_operation(info);
+    }
+    for info in websockets {
+        paths.entry(info.path).or_insert_with(|| json!({}))["get"] = websocket_operation(info);
     }
     paths.sort_keys();
     json!({
@@ -71,6 +75,19 @@ fn raw_operation(info: &RawInfo) -> Value {
         "parameters": parameters,
         "responses": {
             "200": { "description": "done", "content": { content_type: {} } },
+            "default": { "description": "a fault", "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Fault" } } } },
+        },
+    })
+}
+
+fn websocket_operation(info: &WebSocketInfo) -> Value {
+    json!({
+        "operationId": info.name,
+        "summary": info.about,
+        "x-effect": "destructive",
+        "x-access": word(info.access),
+        "responses": {
+            "101": { "description": "a WebSocket (RFC 6455)" },
             "default": { "description": "a fault", "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Fault" } } } },
         },
     })

@@ -63,7 +63,7 @@ pub(crate) fn abridge(value: Value) -> Value {
 }
 
 /// The event before an act.
-pub(crate) fn intent(daemon: &str, call: &Call, endpoint: &EndpointInfo, request: &Value, leave: &Leave) -> NewEvent {
+pub(crate) fn intent(daemon: &str, call: &Call, name: &str, request: &Value, leave: &Leave) -> NewEvent {
     let mut payload = json!({
         "request_id": call.request_id,
         "daemon": daemon,
@@ -77,14 +77,15 @@ pub(crate) fn intent(daemon: &str, call: &Call, endpoint: &EndpointInfo, request
     if let Some(id) = leave.supersedes.as_deref().filter(|id| *id != call.request_id.as_str()) {
         payload["supersedes"] = json!(id);
     }
-    NewEvent { kind: format!("{}.intent", endpoint.name), actor: call.caller.actor(), payload }
+    NewEvent { kind: format!("{name}.intent"), actor: call.caller.actor(), payload }
 }
 
 /// The event after an act.
 pub(crate) struct Outcome<'a> {
     pub(crate) daemon: &'a str,
     pub(crate) call: &'a Call,
-    pub(crate) endpoint: &'a EndpointInfo,
+    /// The endpoint's.
+    pub(crate) name: &'static str,
     pub(crate) duration_ms: u64,
     /// The answer's receipt, or the fault.
     pub(crate) result: Result<Value, &'a Fault>,
@@ -109,7 +110,7 @@ impl From<Outcome<'_>> for NewEvent {
             payload["request"] = request.clone();
             payload["uid"] = json!(outcome.call.caller.uid);
         }
-        Self { kind: format!("{}.outcome", outcome.endpoint.name), actor: outcome.call.caller.actor(), payload }
+        Self { kind: format!("{}.outcome", outcome.name), actor: outcome.call.caller.actor(), payload }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     fault::Fault,
     raw::{RawAnswer, RawInfo, RawRequest},
     record::{Act, Gate, Leave, NewEvent, Outcome, Recorder, intent},
+    websocket::{Session, WebSocketInfo},
 };
 
 /// What a request brought, before it is typed.
@@ -40,6 +41,14 @@ pub(crate) struct RawRoute {
     pub(crate) handler: RawHandler,
 }
 
+type WebSocketHandler = Arc<dyn Fn(Call, RawRequest) -> BoxFuture<'static, Result<Session, Fault>> + Send + Sync>;
+
+/// One row of the table of WebSockets.
+pub(crate) struct WebSocketRoute {
+    pub(crate) info: WebSocketInfo,
+    pub(crate) handler: WebSocketHandler,
+}
+
 /// Who records acts, who gives leave for them and who keeps their receipts.
 pub(crate) struct Keeper {
     pub(crate) daemon: &'static str,
@@ -49,7 +58,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    async fn append(&self, event: NewEvent) -> Result<i64, Fault> {
+    pub(crate) async fn append(&self, event: NewEvent) -> Result<i64, Fault> {
         match &self.recorder {
             Some(recorder) => recorder.append(event).await,
             None => {
@@ -71,6 +80,7 @@ pub struct Routes<S> {
     state: Arc<S>,
     pub(crate) routes: Vec<Route>,
     pub(crate) raw: Vec<RawRoute>,
+    pub(crate) websockets: Vec<WebSocketRoute>,
     pub(crate) keeper: Keeper,
 }
 
@@ -80,7 +90,7 @@ impl<S: Send + Sync + 'static> Routes<S> {
     /// Without [`Routes::recorded_by`] every act that must be recorded is refused with `ledger_unavailable`.
     pub fn new(daemon: &'static str, state: Arc<S>) -> Self {
         let keeper = Keeper { daemon, recorder: None, gate: None, desk: None };
-        Self { state, routes: Vec::new(), raw: Vec::new(), keeper }
+        Self { state, routes: Vec::new(), raw: Vec::new(), websockets: Vec::new(), keeper }
     }
 
     /// Who records acts.
@@ -117,6 +127,20 @@ impl<S: Send + Sync + 'static> Routes<S> {
         self
     }
 
+    /// Adds a route whose connections become WebSockets. The handler decides before; the session it agrees to is served
+    /// after, and recorded.
+    #[must_use]
+    pub fn websocket<F, Fut>(mut self, info: WebSocketInfo, handler: F) -> Self
+    where
+        F: Fn(Arc<S>, Call, RawRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Session, Fault>> + Send + 'static,
+    {
+        let state = self.state.clone();
+        let handler: WebSocketHandler = Arc::new(move |call, request| Box::pin(handler(state.clone(), call, request)));
+        self.websockets.push(WebSocketRoute { info, handler });
+        self
+    }
+
     /// Adds an endpoint.
     #[must_use]
     pub fn on<E: Endpoint>(mut self, handler: impl AsyncHandler<S, E>) -> Self {
@@ -131,9 +155,10 @@ impl<S: Send + Sync + 'static> Routes<S> {
                 Box::pin(async move {
                     let request = typed::<E::Request>(&info, &fields, &inputs)?;
                     let response = match E::RECORD {
+                        // Its panics are caught where the route is called.
                         Record::Nothing => {
-                            call.track.began.cancel();
-                            caught(handler.handle(state, call, request)).await?
+                            call.track.begins();
+                            handler.handle(state, call, request).await?
                         }
                         Record::Outcome | Record::IntentAndOutcome => {
                             recorded::<S, E>(&keeper, &info, handler.as_ref(), state, call, request).await?
@@ -223,16 +248,16 @@ async fn recorded<S, E: Endpoint>(
         Leave::default()
     };
     if with_intent {
-        keeper.append(intent(keeper.daemon, &call, info, &audit, &leave)).await?;
+        keeper.append(intent(keeper.daemon, &call, info.name, &audit, &leave)).await?;
     }
     call.leave = leave;
-    call.track.began.cancel();
+    call.track.begins();
     let started = Instant::now();
     let result = caught(handler.handle(state, call.clone(), request)).await;
     let outcome = Outcome {
         daemon: keeper.daemon,
         call: &call,
-        endpoint: info,
+        name: info.name,
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         result: result.as_ref().map(E::receipt),
         request: (!with_intent).then_some(&audit),

@@ -10,7 +10,7 @@ use std::{
 
 use osmoda_ipc::{
     Metrics, chain,
-    daemon::{Ready, Start},
+    daemon::{NoSocket, Ready, Start},
 };
 use osmoda_steward::{OutboxError, Steward};
 use tracing::{info, warn};
@@ -70,8 +70,8 @@ pub enum NotStarted {
     #[error("{0}")]
     Policy(String),
     /// clef's socket.
-    #[error("the socket of clef's clients can't be bound: {0}")]
-    Clef(std::io::Error),
+    #[error("clef's clients can't be served: {0}")]
+    Clef(#[from] NoSocket),
 }
 
 /// Shuts itself in, opens everything and lays out what is served.
@@ -97,7 +97,9 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Keyd, Config>, NotStart
         folder,
     });
     if start.config.clef {
-        clef::serve(&keyd, &start.dirs, start.config.clef_patience_secs, start.stop).map_err(NotStarted::Clef)?;
+        clef::serve(&keyd, &start.sockets, &start.dirs, start.config.clef_patience_secs, start.stop)?;
+    } else {
+        clef::turn_away(&start.sockets, start.stop)?;
     }
     let reloaded = keyd.clone();
     Ok(Ready {

@@ -10,6 +10,7 @@ mod gate;
 mod handlers;
 mod keyd;
 mod keys;
+mod path;
 mod policy;
 mod routes;
 mod shut_in;
@@ -23,4 +24,5 @@ pub use self::{
     config::Config,
     keyd::{Keyd, NotStarted, start},
     keys::KeySource,
+    path::SigningPath,
 };

@@ -5,7 +5,7 @@ use osmoda_api::keyd::{BuildTxRequest, Chain, ChainParams, TxType, Wallet};
 use serde_json::{Value, json};
 
 use crate::{
-    build::{Prepared, message, transaction},
+    build::{Prepared, Unsigned, message, transaction},
     policy::{Policy, Verdict},
 };
 
@@ -13,6 +13,9 @@ const OWN: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 const FRIEND: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const THIEF: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
 const TOKEN: &str = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913";
+const SYSTEM: &str = "11111111111111111111111111111111";
+/// Where every trick is listed with what stops it.
+const PAGE: &str = include_str!("../../../docs/keyd-tricks.md");
 const APP: &str = "0x000000000022D473030F116dDEE9F6B43aC78BA3";
 
 /// Ten of the coin and ten USDC to a friend on chain 8453, one function of one contract, and nothing else.
@@ -286,9 +289,40 @@ fn no_trick_gets_through() {
     ];
     assert!(tricks.len() >= 30);
     for (name, request) in tricks {
+        assert!(PAGE.contains(&format!("| {name} |")), "docs/keyd-tricks.md does not list: {name}");
         if let Ok(verdict) = try_it(&request) {
             panic!("{name} got through by rule {:?}: {request:?}", verdict.rule);
         }
+    }
+}
+
+/// Messages that are something else. A rule that allows messages lets none of them through.
+#[test]
+fn no_message_is_a_transaction() {
+    let ethereum = wallet();
+    let solana = Wallet { chain: Chain::Solana, address: "11111111111111111111111111111112".into(), ..wallet() };
+    let transfer = transaction(&ethereum, &coin(FRIEND, "1"), None, 0).unwrap().unsigned;
+    let Unsigned::Transaction(transfer) = transfer else { panic!("{transfer:?}") };
+    let blockhash = ChainParams { recent_blockhash: Some(SYSTEM.into()), ..Default::default() };
+    let sol = BuildTxRequest { chain: "solana".into(), ..request(TxType::Transfer, SYSTEM, "1", blockhash) };
+    let sol = transaction(&solana, &sol, None, 0).unwrap().unsigned;
+    let Unsigned::Solana(_, sol) = sol else { panic!("{sol:?}") };
+    let legacy = hex!("ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080");
+    let tricks: Vec<(&str, &Wallet, Vec<u8>)> = vec![
+        ("a transaction to be signed as a message", &ethereum, transfer.unsigned()),
+        ("a signed transaction as a message", &ethereum, transfer.signed(&[1; 64], false)),
+        ("a transaction of the old form as a message", &ethereum, legacy.to_vec()),
+        ("an access list's transaction as a message", &ethereum, hex!("01c3010203").to_vec()),
+        ("a right to replace the account's code as a message", &ethereum, hex!("05c3010203").to_vec()),
+        ("typed data's digest input as a message", &ethereum, [&[0x19, 1][..], &[7; 64]].concat()),
+        ("a bare hash as a message", &ethereum, vec![7; 32]),
+        ("a transaction of Solana as a message", &solana, sol.bytes().to_vec()),
+        ("a signed transaction of Solana as a message", &solana, sol.signed(&[1; 64])),
+        ("bytes that are no text as a message on Solana", &solana, vec![0xff, 0xfe]),
+    ];
+    for (name, wallet, payload) in &tricks {
+        assert!(message(wallet, payload).is_err(), "{name}");
+        assert!(PAGE.contains(&format!("| {name} |")), "docs/keyd-tricks.md does not list: {name}");
     }
 }
 

@@ -34,7 +34,7 @@ async fn ask(suite: &Suite, method: &str, params: Value) -> Value {
 fn transaction(value: &str) -> Value {
     json!([{
         "from": ADDRESS, "to": OTHER, "gas": "0x5208", "maxFeePerGas": "0x2", "maxPriorityFeePerGas": "0x1",
-        "value": value, "nonce": "0x0", "chainId": "0x1", "input": "0x",
+        "value": value, "nonce": "0x0", "chainId": "0x1", "input": "0x", "gasPrice": null, "accessList": null,
     }])
 }
 
@@ -46,6 +46,12 @@ async fn clefs_methods_answer_under_the_same_policy() {
     assert_eq!(ask(&suite, "account_list", json!([])).await["result"], json!([ADDRESS.to_lowercase()]));
     let signed = ask(&suite, "account_signTransaction", transaction("0x32")).await;
     assert!(signed["result"]["raw"].as_str().unwrap().starts_with("0x02f8"), "{signed}");
+    // What go-ethereum's client wants of it, or it takes nothing.
+    for field in
+        ["chainId", "nonce", "gas", "maxPriorityFeePerGas", "maxFeePerGas", "value", "input", "v", "r", "s", "hash"]
+    {
+        assert!(signed["result"]["tx"][field].is_string(), "{field}: {signed}");
+    }
     let refused = ask(&suite, "account_signTransaction", transaction("0x65")).await;
     assert_eq!(
         (&refused["error"]["code"], &refused["error"]["data"]["code"]),
@@ -58,6 +64,7 @@ async fn clefs_methods_answer_under_the_same_policy() {
         ("account_signData", json!(["text/plain", OTHER, "0x00"]), -32602),
         ("account_signTransaction", json!([{ "from": ADDRESS, "to": OTHER, "gasPrice": "0x1" }]), -32602),
         ("account_signTransaction", json!([{ "from": ADDRESS, "gas": "0x5208" }]), -32602),
+        ("account_signTransaction", json!([{ "from": ADDRESS, "to": OTHER, "accessList": [{}] }]), -32602),
         ("account_signTransaction", json!([]), -32602),
         ("account_signTypedData", json!([ADDRESS, {}]), -32000),
         ("account_new", json!([]), -32601),

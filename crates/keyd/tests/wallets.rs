@@ -75,6 +75,19 @@ async fn an_agent_makes_a_wallet_with_leave_and_spends_within_the_rules() {
     suite.approve(&id).await;
     large.approval_id = Some(id);
     agent.call::<WalletSend>(&large).await.unwrap();
+    // Whoever follows the first call learns that this one took its place.
+    let first = asked.request_id().unwrap().as_str();
+    let intent = suite.events("wallet_send.intent").await.pop().unwrap();
+    assert_eq!(intent.payload["supersedes"], first);
+    let receipt = suite.agentd().get(&format!("/requests/{first}")).await.unwrap();
+    assert!(String::from_utf8_lossy(&receipt).contains(r#""status":"superseded""#), "{receipt:?}");
+    let mut stream = suite.agentd().stream("/events/stream?type=request.superseded&cursor=0", &[]).await.unwrap();
+    let mut heard = String::new();
+    while !heard.contains(first) {
+        let bytes = tokio::time::timeout(std::time::Duration::from_secs(20), stream.next()).await.unwrap();
+        heard.push_str(&String::from_utf8_lossy(&bytes.unwrap().unwrap()));
+    }
+    assert!(heard.contains("event: request.superseded"), "{heard}");
     assert_eq!(fault::<WalletSend>(&agent, &large).await.code(), "approval_used");
     let receipts = suite.receipts().await.receipts;
     let short: Vec<_> = receipts.iter().map(|r| (r.decision.as_str(), r.rule.as_str(), r.amount.as_str())).collect();
@@ -165,12 +178,6 @@ async fn without_a_policy_nothing_is_signed_and_a_wrong_one_does_not_replace_a_g
     let suite = Suite::start(POLICY).await;
     let wallet = suite.wallet().await;
     suite.operator().call::<WalletSend>(&send(&wallet.id, "1", 0)).await.unwrap();
-    let reload = || {
-        nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(i32::try_from(suite.keyd.id()).unwrap()),
-            nix::sys::signal::Signal::SIGHUP,
-        )
-    };
     let rules = async |expected: Option<u64>| {
         for _ in 0..500 {
             let state = suite.operator().call::<KeydHealth>(&Nothing {}).await.unwrap();
@@ -182,14 +189,14 @@ async fn without_a_policy_nothing_is_signed_and_a_wrong_one_does_not_replace_a_g
         false
     };
     write_policy(&suite.dirs, "[[rules]]\nname = \"x\"\nfree_money = true\n");
-    reload().unwrap();
+    suite.reload();
     write_policy(
         &suite.dirs,
         &format!(
             "{POLICY}\n[[rules]]\nname = \"none\"\ndecision = \"refuse\"\nchain = \"solana\"\nactions = [\"transfer\"]\n"
         ),
     );
-    reload().unwrap();
+    suite.reload();
     assert!(rules(Some(3)).await);
     // What was spent before a reload stays spent.
     let codes = async |count: u64| {
@@ -201,7 +208,7 @@ async fn without_a_policy_nothing_is_signed_and_a_wrong_one_does_not_replace_a_g
     };
     assert_eq!(codes(10).await, 1);
     std::fs::remove_file(suite.dirs.state().join("keyd/policy.toml")).unwrap();
-    reload().unwrap();
+    suite.reload();
     assert!(rules(None).await);
     let refused = fault::<WalletSend>(&suite.operator(), &send(&wallet.id, "1", 20)).await;
     assert_eq!(refused.code(), "policy_refused");

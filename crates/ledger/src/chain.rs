@@ -84,6 +84,12 @@ pub(crate) fn leaf(buffer: &[u8], id: i64, columns: [&[u8]; 5]) -> Node {
     Node::leaf(&entry)
 }
 
+/// The event's leaf in the Merkle tree, from its columns alone; `buffer` is scratch space.
+pub(crate) fn leaf_of(buffer: &mut Vec<u8>, id: i64, columns: [&[u8]; 5]) -> Node {
+    tree_entry(buffer, id, columns);
+    Node::leaf(buffer)
+}
+
 /// What a bundle's 16-bit length can say.
 pub(crate) const LARGEST_ENTRY: usize = u16::MAX as usize;
 

@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use osmoda_ipc::daemon::keep_private;
 use rusqlite::{Connection, OpenFlags};
 
 /// The one table. STRICT keeps every column what it says; ids are given by the writer, without gaps.
@@ -20,6 +21,7 @@ const MIGRATIONS: [&str; 1] = [EVENTS];
 
 /// Opens for writing, makes or migrates the schema. WAL with `synchronous=FULL`: a commit that returned is on disk.
 pub(crate) fn open_for_writing(path: &Path) -> rusqlite::Result<Connection> {
+    keep_private(path);
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -93,6 +93,12 @@ impl Query {
         })
     }
 
+    /// Whether the answer is a few neighbouring rows: as soon found as another thread would be woken for it.
+    pub fn is_at_hand(&self) -> bool {
+        let filters = [&self.kind, &self.actor, &self.since, &self.request_id];
+        self.limit <= 50 && filters.iter().all(|filter| filter.is_none())
+    }
+
     /// The condition and what is bound to it.
     fn condition(&self) -> (String, Vec<Box<dyn ToSql>>) {
         let mut parts: Vec<String> = vec!["1".into()];

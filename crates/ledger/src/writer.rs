@@ -13,11 +13,14 @@ use std::{
 use jiff::Timestamp;
 use osmoda_ipc::{Fault, NewEvent, chain};
 use rusqlite::{Connection, OptionalExtension, params};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use tracing::error;
 
 use crate::{
-    chain::{GENESIS, Hash, event_hash, is_name, leaf},
+    chain::{GENESIS, Hash, event_hash, is_name, leaf_of},
     database,
     tree::Node,
 };
@@ -209,9 +212,14 @@ impl Ledger {
         let (done, appended) = oneshot::channel();
         let waiting = Waiting { kind: event.kind, actor: event.actor, payload, done };
         let queue = self.queue.as_ref().ok_or(AppendError::Busy)?;
-        match tokio::time::timeout(PATIENCE, queue.send(waiting)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return Err(AppendError::Busy),
+        match queue.try_send(waiting) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(_)) => return Err(AppendError::Busy),
+            // A deadline only where there is something to wait for.
+            Err(TrySendError::Full(waiting)) => match tokio::time::timeout(PATIENCE, queue.send(waiting)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Err(AppendError::Busy),
+            },
         }
         // The commit itself has no deadline: what it will say is not known before it says it.
         appended.await.unwrap_or(Err(AppendError::Busy))
@@ -258,8 +266,11 @@ struct Writer {
     followers: Arc<Followers>,
 }
 
-/// What was sealed of an event: the hash before it, its own, and its leaf in the Merkle tree.
-type Seal = (Hash, Hash, Node);
+/// What was sealed of an event: the hash before it, and its own.
+type Seal = (Hash, Hash);
+
+/// An event that is on disk: id, type, actor, payload and what was sealed of it.
+type Sealed = (i64, String, String, String, Seal);
 
 impl Writer {
     fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
@@ -274,16 +285,12 @@ impl Writer {
             match result {
                 Ok((first, ts, seals)) => {
                     let mut events = Vec::with_capacity(seals.len());
-                    let mut seals = seals.into_iter();
-                    for (id, waiting) in (first..).zip(group.drain(..)) {
+                    for ((id, waiting), seal) in (first..).zip(group.drain(..)).zip(seals) {
                         // A caller that hung up does not want to know.
                         let _ = waiting.done.send(Ok(id));
-                        let Waiting { kind, actor, payload, .. } = waiting;
-                        if let Some((prev, hash, leaf)) = seals.next() {
-                            events.push(Committed { id, ts: ts.clone(), kind, actor, payload, prev, hash, leaf });
-                        }
+                        events.push((id, waiting.kind, waiting.actor, waiting.payload, seal));
                     }
-                    self.tell(events);
+                    self.tell(&ts, events);
                 }
                 Err(failure) => {
                     error!(%failure, events = group.len(), "the ledger can't be written");
@@ -313,15 +320,7 @@ impl Writer {
                 id += 1;
                 let prev = hash;
                 hash = event_hash(&mut self.buffer, id, &ts, kind, actor, payload, prev.as_str());
-                seals.push((
-                    prev,
-                    hash,
-                    leaf(
-                        &self.buffer,
-                        id,
-                        [ts.as_bytes(), kind.as_bytes(), actor.as_bytes(), payload.as_bytes(), prev.as_bytes()],
-                    ),
-                ));
+                seals.push((prev, hash));
                 insert.execute(params![id, ts, kind, actor, payload, prev.as_str(), hash.as_str()])?;
             }
         }
@@ -333,12 +332,20 @@ impl Writer {
         Ok((first, ts, seals))
     }
 
-    fn tell(&self, events: Vec<Committed>) {
+    /// What costs time for the followers' sake alone is done here, once the callers have their answers.
+    fn tell(&mut self, ts: &Arc<str>, events: Vec<Sealed>) {
         let mut followers = self.followers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !followers.is_empty() {
-            let commit = Arc::new(Commit { events });
-            followers.iter_mut().for_each(|follower| follower(&commit));
+        if followers.is_empty() {
+            return;
         }
+        let buffer = &mut self.buffer;
+        let events = events.into_iter().map(|(id, kind, actor, payload, (prev, hash))| {
+            let columns = [ts.as_bytes(), kind.as_bytes(), actor.as_bytes(), payload.as_bytes(), prev.as_bytes()];
+            let leaf = leaf_of(buffer, id, columns);
+            Committed { id, ts: ts.clone(), kind, actor, payload, prev, hash, leaf }
+        });
+        let commit = Arc::new(Commit { events: events.collect() });
+        followers.iter_mut().for_each(|follower| follower(&commit));
     }
 }
 

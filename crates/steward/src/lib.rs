@@ -78,7 +78,7 @@ impl Steward {
             why,
         };
         let claimed = patiently(self.agentd.call_under::<ApprovalClaim>(&call.request_id, &claim)).await?;
-        Ok(Leave { approval_id: claimed.approval_id, ..Leave::default() })
+        Ok(Leave { approval_id: claimed.approval_id, supersedes: claimed.supersedes })
     }
 
     /// How an approval stands.

@@ -56,6 +56,7 @@ pub struct Outbox {
 impl Outbox {
     /// Opens or makes the outbox.
     pub fn open(path: &Path) -> Result<Self, OutboxError> {
+        osmoda_ipc::daemon::keep_private(path);
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -14,7 +14,10 @@ const TOOLS: &str = "mcp-tools.json";
 fn pages() -> Result<BTreeMap<String, String>, Failure> {
     let daemons = osmoda_api::daemons().into_iter().map(|daemon| {
         let raw = osmoda_api::raw_routes(daemon.name);
-        (format!("{}.json", daemon.name), openapi::page(daemon.name, &daemon.endpoints, &raw))
+        (
+            format!("{}.json", daemon.name),
+            openapi::page(daemon.name, &daemon.endpoints, &raw, &osmoda_api::websockets(daemon.name)),
+        )
     });
     let pages = daemons.chain([(TOOLS.to_owned(), osmoda_mcp::listing())]);
     pages.map(|(file, page)| Ok((file.clone(), pretty(file, &page)?))).collect()

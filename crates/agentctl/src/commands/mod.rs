@@ -19,6 +19,7 @@ pub(crate) mod mcp;
 pub(crate) mod receipts;
 pub(crate) mod safety;
 mod status;
+pub(crate) mod terminal;
 mod tools;
 pub(crate) mod trace;
 pub(crate) mod up;
@@ -51,6 +52,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Safety(args) => safety::run(context, args).await,
             Command::Backup(args) => backup::run(context, args).await,
             Command::Capability(args) => capability::run(context, args).await,
+            Command::Terminal(args) => terminal::run(context, args).await,
             Command::Wallet(args) => wallet::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),

@@ -82,9 +82,12 @@ fn row(daemon: &'static str, socket: PathBuf, pid: Option<i32>, answer: Option<R
     let not_up = |state, error: CallError| Row { state, why: Some(reason(&error)), ..blank.clone() };
     match answer {
         None => Row { why: Some(format!("no answer within {} s", PATIENCE.as_secs())), ..blank },
-        Some(Ok(up)) => {
-            Row { state: State::Up, version: Some(up.version), uptime_secs: Some(up.daemon_uptime_secs), ..blank }
-        }
+        Some(Ok(up)) => Row {
+            state: State::Up,
+            version: Some(up.version.into_owned()),
+            uptime_secs: Some(up.daemon_uptime_secs),
+            ..blank
+        },
         Some(Err(error)) => {
             let state = match &error {
                 CallError::Unreachable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {

@@ -8,6 +8,7 @@ mod ledger;
 mod permissions;
 mod sockets;
 mod units;
+mod wallets;
 
 use std::{
     path::{Path, PathBuf},
@@ -99,6 +100,7 @@ pub(crate) async fn examine(context: &Context) -> Vec<Finding> {
     findings.extend(units::check(&patient).await);
     findings.extend(sockets::check(&patient).await);
     findings.extend(ledger::check(&patient).await);
+    findings.extend(wallets::check(&patient).await);
     findings
 }
 

@@ -127,7 +127,8 @@ impl Supervisor {
             }
         };
         let socket = self.suite.dirs.socket(program.daemon).display().to_string();
-        let started = DaemonUp { daemon: program.daemon.to_owned(), pid: running.pid, version: up.version, socket };
+        let started =
+            DaemonUp { daemon: program.daemon.to_owned(), pid: running.pid, version: up.version.into_owned(), socket };
         let stop = CancellationToken::new();
         let keep =
             keep(running, program.clone(), self.suite.clone(), self.closing.clone(), stop.clone(), self.hurry.clone());

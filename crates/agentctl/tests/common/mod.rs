@@ -62,8 +62,13 @@ impl Suite {
 
     /// A suite that is up in the background.
     pub(crate) async fn up() -> Self {
+        Self::up_with("agentd").await
+    }
+
+    /// The same with these daemons.
+    pub(crate) async fn up_with(daemons: &str) -> Self {
         let suite = Self::folder();
-        suite.run(&["up", "--detach", "--only", "agentd"]).await.with_code(0);
+        suite.run(&["up", "--detach", "--only", daemons]).await.with_code(0);
         suite
     }
 
@@ -179,6 +184,17 @@ pub(crate) fn soon<T>(what: &'static str, mut found: impl FnMut() -> Option<T>) 
 /// Signals a process.
 pub(crate) fn signal(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+/// Stops every thread of a process. A busy machine needs a while to do it: until then a thread may still answer.
+pub(crate) async fn freeze(pid: i32) {
+    signal(pid, Signal::SIGSTOP);
+    let is_stopped = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" T"))
+    };
+    let tasks = format!("/proc/{pid}/task");
+    soon("every thread to stop", || fs::read_dir(&tasks).unwrap().flatten().all(is_stopped).then_some(())).await;
 }
 
 /// Whether a process is there, and not only waits to be reaped.

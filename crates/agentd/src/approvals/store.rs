@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
 use super::{ApprovalError, Principal, Question};
-use crate::config::ApprovalConfig;
+use crate::{config::ApprovalConfig, database};
 
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE approvals (
@@ -79,17 +79,7 @@ type Step<T> = rusqlite::Result<Result<T, ApprovalError>>;
 
 impl Approvals {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        for (from, migration) in (0_u32..).zip(MIGRATIONS).skip(version as usize) {
-            let step = connection.transaction()?;
-            step.execute_batch(migration)?;
-            step.pragma_update(None, "user_version", from + 1)?;
-            step.commit()?;
-        }
+        let connection = database::open(path, &MIGRATIONS)?;
         let oldest = Timestamp::now().as_millisecond() - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
         connection.execute("DELETE FROM approvals WHERE expires_at < ?1", [oldest])?;
         Ok(Self(Arc::new(Mutex::new(Inner { connection, deadlines: HashMap::new() }))))

@@ -76,9 +76,12 @@ impl Rule {
 
     /// Whether the path can be a folder above this one.
     fn is_below(&self, names: &[Name]) -> bool {
-        !self.anywhere
-            && names.len() < self.names.len()
-            && self.names.iter().zip(names).all(|(rule, name)| rule.meets(name))
+        let begins = |names: &[Name]| self.names.iter().zip(names).all(|(rule, name)| rule.meets(name));
+        if self.anywhere {
+            // What may be below any folder is only looked for where its first name stands.
+            return (1..self.names.len().min(names.len() + 1)).any(|count| begins(&names[names.len() - count..]));
+        }
+        names.len() < self.names.len() && begins(names)
     }
 }
 
@@ -155,7 +158,18 @@ impl GuardedPaths {
 
     /// Why writing there needs leave.
     pub(crate) fn write(&self, pattern: &Pattern) -> Option<Reason> {
-        if is_device(pattern, DEVICES) {
+        self.changed(pattern, true)
+    }
+
+    /// Why changing what is there needs leave: nothing comes to be there that was not.
+    pub(crate) fn alter(&self, pattern: &Pattern) -> Option<Reason> {
+        self.changed(pattern, false)
+    }
+
+    /// Why changing it needs leave. `brings` where something may come to be there that was not.
+    fn changed(&self, pattern: &Pattern, brings: bool) -> Option<Reason> {
+        // Anybody may write to them, but not remove or replace them.
+        if brings && is_device(pattern, DEVICES) {
             return None;
         }
         if pattern.names.iter().any(falls_apart) {
@@ -168,8 +182,9 @@ impl GuardedPaths {
                 .writing
                 .iter()
                 .filter(|rule| !(is_shared_memory(rule, view) || excepted && rule.code == "guarded_path"));
-            let rule =
-                rules.into_iter().find(|rule| rule.holds(&view.names) || (view.deep && rule.is_below(&view.names)));
+            let rule = rules.into_iter().find(|rule| {
+                rule.holds(&view.names) || (view.deep && (brings || !rule.anywhere) && rule.is_below(&view.names))
+            });
             rule.map(|rule| refused(rule, pattern))
         })
     }
@@ -191,7 +206,7 @@ impl GuardedPaths {
 
     /// Why removing or changing it with all that is in it needs leave.
     pub(crate) fn remove(&self, pattern: &Pattern) -> Option<Reason> {
-        if let Some(reason) = self.write(&pattern.clone().and_below()) {
+        if let Some(reason) = self.changed(&pattern.clone().and_below(), false) {
             return Some(reason);
         }
         let whole = |names: &[Name]| {

@@ -29,7 +29,7 @@ pub(crate) const WRITING: &[Group] = &[
         "guarded_path",
         "the machine's accounts",
         "/etc/shadow* /etc/gshadow* /etc/passwd* /etc/group* /etc/subuid* /etc/subgid* /etc/login.defs \
-         /etc/shells /etc/nsswitch.conf /etc/security /etc/.pwd.lock",
+         /etc/adduser.conf /etc/deluser.conf /etc/nslcd.conf /etc/ldap* /etc/libnss* /etc/shells /etc/nsswitch.conf /etc/security /etc/.pwd.lock",
     ),
     group(
         "guarded_path",
@@ -38,7 +38,24 @@ pub(crate) const WRITING: &[Group] = &[
          /usr/share/polkit-1 /etc/dbus-1 /usr/share/dbus-1 /var/lib/sudo /run/sudo /etc/capability.conf \
          /etc/selinux /etc/apparmor* /etc/audit",
     ),
-    group("guarded_path", "the keys and rules of SSH", "/etc/ssh /etc/dropbear **/.ssh"),
+    group(
+        "guarded_path",
+        "the keys and rules of SSH",
+        "/etc/ssh /etc/dropbear **/.ssh ~/.rhosts ~/.shosts ~/.k5login ~/.k5users /etc/hosts.equiv /etc/shosts.equiv",
+    ),
+    group(
+        "firewall",
+        "the firewall",
+        "/etc/nftables* /etc/iptables* /etc/ufw /etc/firewalld /etc/shorewall* /etc/fail2ban /etc/ferm /etc/arptables* \
+         /etc/ebtables* /etc/hosts.allow /etc/hosts.deny /var/lib/iptables /var/lib/nftables /lib/ufw /usr/lib/firewalld",
+    ),
+    group(
+        "guarded_path",
+        "how the machine finds and trusts others",
+        "/etc/hosts /etc/resolv.conf /etc/resolvconf /etc/netplan /etc/networkd-dispatcher /etc/ssl /etc/pki \
+         /etc/ca-certificates* /usr/local/share/ca-certificates /usr/share/ca-certificates /etc/machine-id /etc/chrony* \
+         /etc/ntp* /etc/cloud /var/lib/cloud",
+    ),
     group(
         "guarded_path",
         "what the machine starts from",
@@ -51,7 +68,7 @@ pub(crate) const WRITING: &[Group] = &[
         "the machine's services",
         "/etc/systemd /usr/lib/systemd /lib/systemd /usr/local/lib/systemd /run/systemd /var/lib/systemd \
          ~/.config/systemd ~/.local/share/systemd /etc/tmpfiles.d /etc/sysusers.d /etc/binfmt.d /etc/xinetd* \
-         /etc/inetd* /etc/supervisor /var/run/docker.sock /run/docker.sock /run/containerd /etc/docker \
+         /etc/inetd* /etc/supervisor /var/run/docker.sock /run/docker.sock /run/containerd /etc/rsyslog* /etc/syslog* /etc/docker ~/.docker/cli-plugins \
          /var/lib/docker /var/lib/containerd /run/dbus /run/udev /run/wrappers",
     ),
     group(
@@ -59,7 +76,8 @@ pub(crate) const WRITING: &[Group] = &[
         "what runs by the clock or by an event",
         "/etc/cron* /etc/anacrontab /etc/at.* /var/spool/cron /var/spool/at /var/spool/atjobs /etc/logrotate* \
          /etc/update-motd.d /etc/acpi /etc/dhcp /etc/network /etc/NetworkManager /etc/ppp /etc/dhcpcd* \
-         /etc/xdg/autostart ~/.config/autostart",
+         /etc/xdg /etc/X11 ~/.config/autostart \
+         ~/.local/share/dbus-1 ~/.local/share/applications /usr/local/share/dbus-1",
     ),
     group(
         "guarded_path",
@@ -70,18 +88,21 @@ pub(crate) const WRITING: &[Group] = &[
          ~/.inputrc ~/.pam_environment ~/.config/environment.d ~/.config/fish ~/.xprofile ~/.xinitrc \
          ~/.xsession* ~/.vimrc ~/.vim ~/.config/nvim ~/.exrc ~/.gdbinit ~/.gitconfig ~/.config/git ~/.curlrc \
          ~/.config/curlrc ~/.wgetrc ~/.netrc ~/.npmrc ~/.cargo/config* ~/.pip ~/.config/pip ~/.lesskey \
-         ~/.less ~/.rpmmacros ~/.forward ~/.procmailrc",
+         ~/.less ~/.rpmmacros ~/.forward ~/.procmailrc ~/.tmux.conf ~/.config/tmux ~/.screenrc ~/.nanorc ~/.config/nano \
+         ~/.emacs* ~/.config/emacs ~/.mailcap ~/.mailrc ~/.pythonrc* ~/.local/lib ~/.psqlrc ~/.sqliterc ~/.config/bat \
+         ~/.config/mc ~/.config/gh ~/.claude* ~/.irbrc ~/.Rprofile ~/.lldbinit ~/.zlogin ~/.zsh* ~/.oh-my-zsh \
+         ~/.config/zsh ~/.cargo/env ~/.rustup ~/.nvm ~/.pyenv ~/.rbenv ~/.wget2rc ~/.jq /etc/vim /etc/wgetrc /etc/screenrc \
+         /etc/tmux.conf /etc/nanorc /etc/emacs /etc/python* /etc/perl /etc/nodejs /etc/curlrc /etc/manpath.config /etc/libnl*",
     ),
     group(
         "guarded_path",
         "what git runs by itself",
-        "**/.git/hooks **/.git/config **/.git/info/attributes **/.gitmodules",
+        "**/.git/hooks **/.git/config* **/.git/info/attributes **/.git/modules **/.git/worktrees **/.gitmodules",
     ),
     group(
         "guarded_path",
         "the machine's programs",
-        "/bin /sbin /lib* /usr/bin /usr/sbin /usr/lib* /usr/local/bin /usr/local/sbin /usr/local/lib* \
-         /usr/games /nix /etc/nixos /etc/nix /run/current-system /run/booted-system /etc/profiles /opt/bin \
+        "/bin /sbin /lib* /usr /nix /etc/nixos /etc/nix /run/current-system /run/booted-system /etc/profiles /opt/bin \
          /snap /etc/apt /etc/dpkg /etc/yum* /etc/dnf /etc/pacman* /etc/apk /var/lib/dpkg /var/lib/apt \
          /var/lib/rpm /var/lib/pacman /var/lib/nixos /var/lib/snapd ~/bin ~/.local/bin ~/.cargo/bin ~/go/bin \
          ~/.nix-profile ~/.nix-defexpr ~/.config/nix ~/.config/nixpkgs ~/.local/state/nix ~/.npm-global",

@@ -37,7 +37,7 @@ pub(crate) async fn check(agentd: Arc<Agentd>, _call: Call, request: ApprovalId)
 pub(crate) async fn claim(agentd: Arc<Agentd>, _call: Call, claim: Claim) -> Result<Claimed, Fault> {
     let principal = Principal { uid: claim.uid, name: claim.name, role: claim.role };
     let leave = agentd.leave(&principal, &claim.request_id, &claim.tool, &claim.request, claim.why).await?;
-    Ok(Claimed { approval_id: leave.approval_id })
+    Ok(Claimed { approval_id: leave.approval_id, supersedes: leave.supersedes })
 }
 
 pub(crate) async fn challenge(agentd: Arc<Agentd>, _call: Call, request: ApprovalId) -> Result<Challenge, Fault> {

@@ -20,6 +20,9 @@ use crate::agentd::Agentd;
 
 pub(crate) async fn events(agentd: Arc<Agentd>, _call: Call, request: EventLogRequest) -> Result<Events, Fault> {
     let query = Query::from_request(request)?;
+    if query.is_at_hand() {
+        return Ok(agentd.reader.events(&query)?);
+    }
     blocking(move || agentd.reader.events(&query)).await
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod services;
 pub(crate) mod shell;
 pub(crate) mod spec_kit;
 pub(crate) mod system;
+pub(crate) mod terminal;
 pub(crate) mod tlog;
 
 use osmoda_ipc::{Fault, chain};

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
 use super::failure;
+use crate::database;
 
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE requests (
@@ -87,17 +88,7 @@ pub(crate) struct RequestStore(Arc<Mutex<Connection>>);
 impl RequestStore {
     /// Opens the store, or makes it. What ran when the daemon ended was cut off.
     pub(crate) fn open(path: &Path) -> Result<Self, RequestStoreError> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        for (from, migration) in (0_u32..).zip(MIGRATIONS).skip(version as usize) {
-            let step = connection.transaction()?;
-            step.execute_batch(migration)?;
-            step.pragma_update(None, "user_version", from + 1)?;
-            step.commit()?;
-        }
+        let connection = database::open(path, &MIGRATIONS)?;
         connection.execute(
             "UPDATE requests SET status = 'interrupted', completed_at = ?1 WHERE status = 'accepted'",
             [now()],

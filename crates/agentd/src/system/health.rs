@@ -128,6 +128,6 @@ mod tests {
         assert!(health.disk.used_bytes + health.disk.available_bytes <= health.disk.total_bytes, "{health:?}");
         assert!(health.disk.total_bytes > 0 && health.uptime_secs > 0, "{health:?}");
         assert_eq!(health.hostname, std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim_end());
-        assert_eq!((health.up.status.as_str(), health.up.daemon.as_str()), ("ok", "agentd"));
+        assert_eq!((health.up.status.as_ref(), health.up.daemon.as_ref()), ("ok", "agentd"));
     }
 }

@@ -184,6 +184,9 @@ pub struct Claimed {
     /// The approval that was used up for it, where one was needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_id: Option<String>,
+    /// The earlier call that asked for this approval and whose place this one takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<String>,
 }
 
 endpoint! {

@@ -1,6 +1,6 @@
-//! What agentd serves that is no JSON document: the ledger as a transparency log, and its stream of events.
+//! What agentd serves that is no JSON document: the ledger as a transparency log, its stream of events, terminals.
 
-use osmoda_ipc::{Access, RawInfo};
+use osmoda_ipc::{Access, RawInfo, WebSocketInfo};
 
 /// The newest checkpoint, a signed note.
 pub const TLOG_CHECKPOINT: RawInfo = RawInfo {
@@ -40,3 +40,11 @@ pub const EVENTS_STREAM: RawInfo = RawInfo {
 
 /// All of them.
 pub const RAW_ROUTES: [RawInfo; 4] = [TLOG_CHECKPOINT, TLOG_TILE, TLOG_KEY, EVENTS_STREAM];
+
+/// A shell in a terminal of its own.
+pub const TERMINAL: WebSocketInfo = WebSocketInfo {
+    name: "terminal",
+    path: "/terminal",
+    access: Access::Daemon,
+    about: "a terminal over WebSocket, for operators, and where it is configured for the suite's own daemons: ?cols= ?rows= ?term= ?cwd=; keys and output are binary messages, {\"type\":\"resize\",\"cols\":80,\"rows\":24} is a text message",
+};

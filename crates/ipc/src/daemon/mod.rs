@@ -4,6 +4,7 @@ mod config;
 mod dirs;
 mod instance;
 mod log;
+mod private;
 mod socket;
 
 use std::{
@@ -20,6 +21,8 @@ pub use self::{
     config::{ConfigError, DEFAULT_CONFIG, SUITE, Settings},
     dirs::{Dirs, NoFolder},
     instance::running_pid,
+    private::keep_private,
+    socket::{NoSocket, Sockets},
 };
 use crate::{
     caller::Accounts,
@@ -46,6 +49,8 @@ pub struct Start<C> {
     pub config: C,
     /// Where the suite's sockets and state are.
     pub dirs: Dirs,
+    /// For a socket beside its own.
+    pub sockets: Arc<Sockets>,
     /// Where the configuration was looked for.
     pub config_file: PathBuf,
     /// Cancelled when the daemon is to stop.
@@ -143,13 +148,19 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         let instance = instance::Instance::claim(&dirs, name).map_err(|error| error.to_string())?;
         let stop = CancellationToken::new();
         let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
-        let ready =
-            start(Start { config, dirs: dirs.clone(), config_file: settings.file().to_owned(), stop: stop.clone() })
-                .await
-                .map_err(|error| error.to_string())?;
+        let sockets = Arc::new(Sockets::take(&dirs).map_err(|error| error.to_string())?);
+        let ready = start(Start {
+            config,
+            dirs: dirs.clone(),
+            sockets: sockets.clone(),
+            config_file: settings.file().to_owned(),
+            stop: stop.clone(),
+        })
+        .await
+        .map_err(|error| error.to_string())?;
         let server = Server::new(ready.routes, accounts.clone(), ready.metrics, Limits::default())
             .map_err(|error| error.to_string())?;
-        let listener = socket::listen(&dirs.socket(name)).map_err(|error| error.to_string())?;
+        let listener = sockets.listen(name).map_err(|error| error.to_string())?;
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
         let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;

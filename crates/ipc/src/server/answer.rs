@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::Frame;
 
@@ -22,7 +22,7 @@ pub(super) type AnswerBody = Either<Full<Bytes>, StreamBody<Bits>>;
 /// An answer before the request's id is put on it.
 pub(super) struct Answer {
     status: StatusCode,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: HeaderMap,
     body: AnswerBody,
 }
 
@@ -35,7 +35,8 @@ impl Answer {
     }
 
     pub(super) fn whole(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
-        let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(content_type))];
+        let mut headers = room();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         Self { status, headers, body: Either::Left(Full::new(body)) }
     }
 
@@ -51,10 +52,19 @@ impl Answer {
             .with("preference-applied", "respond-async")
     }
 
+    /// 101: the connection is a WebSocket from here on.
+    pub(super) fn websocket(accept: &str) -> Self {
+        let mut headers = room();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        let answer = Self { status: StatusCode::SWITCHING_PROTOCOLS, headers, body: Either::Left(Full::default()) };
+        answer.with("sec-websocket-accept", accept)
+    }
+
     /// With one more header; a value that can't stand in one is left out.
     pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.push((HeaderName::from_static(name), value));
+            self.headers.insert(HeaderName::from_static(name), value);
         }
         self
     }
@@ -62,10 +72,15 @@ impl Answer {
     pub(super) fn respond(self, id: &RequestId) -> Response<AnswerBody> {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
-        response.headers_mut().extend(self.headers);
+        *response.headers_mut() = self.headers;
         response.headers_mut().insert(REQUEST_ID.clone(), id.into());
         response
     }
+}
+
+/// For what an answer has, hyper's `date` and `content-length` among them: a table that grows later is built twice.
+fn room() -> HeaderMap {
+    HeaderMap::with_capacity(6)
 }
 
 impl From<RawAnswer> for Answer {
@@ -77,9 +92,10 @@ impl From<RawAnswer> for Answer {
                 Either::Right(StreamBody::new(bits))
             }
         };
-        let mut headers = vec![(header::CACHE_CONTROL, HeaderValue::from_static(raw.cache))];
+        let mut headers = room();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(raw.cache));
         if let Ok(value) = HeaderValue::from_str(&raw.content_type) {
-            headers.push((header::CONTENT_TYPE, value));
+            headers.insert(header::CONTENT_TYPE, value);
         }
         Self { status: StatusCode::OK, headers, body }
     }

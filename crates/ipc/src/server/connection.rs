@@ -1,12 +1,13 @@
 //! One connection: who is at its other end, and how far it has narrowed itself.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
 use http::HeaderMap;
 
+use super::upgrade::Upgrade;
 use crate::{
     assemble::invalid,
     caller::{Caller, Peer, ROLE, Role},
@@ -19,11 +20,19 @@ pub(super) struct Connection {
     peer_uid: u32,
     peer_pid: i32,
     narrowed: AtomicBool,
+    /// What it becomes once its 101 is sent.
+    upgrade: Mutex<Option<Upgrade>>,
 }
 
 impl Connection {
     pub(super) fn new(caller: Result<Caller, Arc<str>>, peer: &Peer) -> Self {
-        Self { caller, peer_uid: peer.uid, peer_pid: peer.pid, narrowed: AtomicBool::new(false) }
+        Self {
+            caller,
+            peer_uid: peer.uid,
+            peer_pid: peer.pid,
+            narrowed: AtomicBool::new(false),
+            upgrade: Mutex::default(),
+        }
     }
 
     /// The caller of the next request. A role once narrowed stays so for the whole connection.
@@ -53,6 +62,15 @@ impl Connection {
             self.narrowed.store(true, Ordering::Relaxed);
         }
         Ok(Caller { role, ..caller.clone() })
+    }
+
+    /// It is a WebSocket after the answer that is on its way.
+    pub(super) fn becomes(&self, upgrade: Upgrade) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+    }
+
+    pub(super) fn take_upgrade(&self) -> Option<Upgrade> {
+        self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The stranger at the other end, where it has no role.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, request::Parts};
+use http::{Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use prometheus_client::metrics::histogram::Histogram;
@@ -19,6 +19,7 @@ use super::{
     acts::{Acts, Wishes},
     answer::{Answer, AnswerBody},
     connection::Connection,
+    upgrade::{self, Upgrade},
 };
 use crate::{
     call::Call,
@@ -31,7 +32,7 @@ use crate::{
     raw::RawRequest,
     record::NewEvent,
     request_id::{REQUEST_ID, RequestId},
-    routes::{Inputs, RawRoute, Route, Routes, caught},
+    routes::{Inputs, RawRoute, Route, Routes, WebSocketRoute, caught},
 };
 
 /// The routing table as it is served.
@@ -50,6 +51,7 @@ type Methods = HashMap<&'static str, (Target, Histogram)>;
 enum Target {
     Endpoint(Route),
     Raw(RawRoute),
+    WebSocket(WebSocketRoute),
 }
 
 impl Target {
@@ -57,6 +59,7 @@ impl Target {
         match self {
             Self::Endpoint(route) => route.info.name,
             Self::Raw(route) => route.info.name,
+            Self::WebSocket(route) => route.info.name,
         }
     }
 
@@ -64,6 +67,7 @@ impl Target {
         match self {
             Self::Endpoint(route) => route.info.access,
             Self::Raw(route) => route.info.access,
+            Self::WebSocket(route) => route.info.access,
         }
     }
 }
@@ -81,12 +85,15 @@ impl Table {
             .any(|info| info.method == Method::Get && info.path == Health::PATH_OF_EVERY_DAEMON);
         let routes = if has_health { routes } else { routes.on::<Health>(health::handler(daemon)) };
         let raw: Vec<_> = routes.raw.iter().map(|route| route.info).collect();
-        let page = openapi::page(daemon, &routes.endpoints(), &raw);
+        let websockets: Vec<_> = routes.websockets.iter().map(|route| route.info).collect();
+        let page = openapi::page(daemon, &routes.endpoints(), &raw, &websockets);
         let mut paths: HashMap<&'static str, Methods> = HashMap::new();
         let endpoints = routes.routes.into_iter();
         let endpoints = endpoints.map(|route| (route.info.path, route.info.method, Target::Endpoint(route)));
         let raw = routes.raw.into_iter().map(|route| (route.info.path, Method::Get, Target::Raw(route)));
-        for (path, method, target) in endpoints.chain(raw) {
+        let websockets =
+            routes.websockets.into_iter().map(|route| (route.info.path, Method::Get, Target::WebSocket(route)));
+        for (path, method, target) in endpoints.chain(raw).chain(websockets) {
             let (endpoint, method) = (target.name(), method.as_str());
             let timing = metrics.endpoint(endpoint);
             if paths.entry(path).or_default().insert(method, (target, timing)).is_some() {
@@ -179,8 +186,15 @@ impl Table {
                     let address = head.uri.path_and_query().map_or(path, |address| address.as_str());
                     self.acts.run(route, caller, id, inputs, wishes, address).await
                 }
-                Target::Raw(route) => {
-                    Box::pin(raw(route, caller, id, path_fields, head.uri.query(), head.headers.clone())).await
+                Target::Raw(route) => Box::pin(raw(route, caller, id, raw_request(head, path_fields))).await,
+                Target::WebSocket(route) => {
+                    let accept = upgrade::accept(head)?;
+                    let call = Call::new(caller, id.clone());
+                    let asked = raw_request(head, path_fields);
+                    let prepare = Upgrade::prepare(self.acts.keeper.clone(), route, call, asked);
+                    let prepared = self.acts.running.spawn(prepare).await.map_err(Fault::internal)?;
+                    connection.becomes(prepared?);
+                    Ok(Answer::websocket(&accept))
                 }
             }
         };
@@ -248,19 +262,16 @@ impl Health {
     pub(crate) const PATH_OF_EVERY_DAEMON: &'static str = "/health";
 }
 
+fn raw_request(head: &Parts, path: Vec<(String, String)>) -> RawRequest {
+    let query = head.uri.query().unwrap_or_default().as_bytes();
+    RawRequest { path, query: form_urlencoded::parse(query).into_owned().collect(), headers: head.headers.clone() }
+}
+
 /// What does not answer with JSON. Only the answer's beginning has a deadline: a stream goes on for as long as its
 /// caller reads.
-async fn raw(
-    route: &RawRoute,
-    caller: Caller,
-    id: &RequestId,
-    path: Vec<(String, String)>,
-    query: Option<&str>,
-    headers: HeaderMap,
-) -> Result<Answer, Fault> {
-    let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+async fn raw(route: &RawRoute, caller: Caller, id: &RequestId, request: RawRequest) -> Result<Answer, Fault> {
     let call = Call::new(caller, id.clone());
-    let work = caught((route.handler)(call, RawRequest { path, query, headers }));
+    let work = caught((route.handler)(call, request));
     match tokio::time::timeout(DEFAULT_DEADLINE, work).await {
         Ok(result) => result.map(Answer::from),
         Err(_) => {

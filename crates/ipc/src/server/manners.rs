@@ -12,8 +12,13 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::StatusCode;
-use hyper::{body::Incoming, server::conn::http1, service::HttpService};
+use hyper::{
+    body::Incoming,
+    server::conn::http1::{self, Parts},
+    service::HttpService,
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -155,11 +160,12 @@ pub(super) fn closing_answer(fault: &Fault) -> Vec<u8> {
     answer
 }
 
-/// Serves the connection to its end. After `stop`, the request under way is its last.
+/// Serves the connection to its end. After `stop`, the request under way is its last. What is left is the open stream, and
+/// what was read of it beyond the last request.
 pub(super) async fn serve<S>(
     mut connection: http1::Connection<TokioIo<Mannered>, S>,
     stop: CancellationToken,
-) -> hyper::Result<()>
+) -> (hyper::Result<()>, UnixStream, Bytes)
 where
     S: HttpService<Incoming, ResBody = AnswerBody> + Unpin,
     S::Future: Unpin,
@@ -176,12 +182,12 @@ where
             }
         }
     };
-    let mut io = connection.into_parts().io.into_inner();
+    let Parts { io, read_buf, .. } = connection.into_parts();
+    let mut io = io.into_inner();
     if let Some(fault) = result.as_ref().err().and_then(|error| io.unsaid(error)) {
         let _ = io.stream.write_all(&closing_answer(&fault)).await;
     }
-    let _ = io.stream.shutdown().await;
-    result
+    (result, io.stream, read_buf)
 }
 
 impl AsyncRead for Mannered {

@@ -5,7 +5,7 @@ mod answer;
 mod connection;
 mod dispatch;
 mod manners;
-mod patience;
+mod upgrade;
 
 use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
@@ -24,6 +24,7 @@ use crate::{
     caller::{Accounts, Peer},
     fault::Fault,
     metrics::Metrics,
+    patience::Patience,
     routes::Routes,
 };
 
@@ -133,25 +134,33 @@ impl Server {
             Err(error) => return debug!(%error, "the kernel did not say who is calling"),
         };
         let caller = self.accounts.identify(&peer);
-        let connection = Arc::new(connection::Connection::new(caller, &peer));
+        let connection = connection::Connection::new(caller, &peer);
         let (stream, watch) = manners::Mannered::new(stream);
-        let table = self.table.clone();
+        let connection = Arc::new(connection);
+        let shared = Arc::new((self.table.clone(), connection.clone(), watch));
         let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
-            let (table, connection, watch) = (table.clone(), connection.clone(), watch.clone());
+            let shared = shared.clone();
             let (head, body) = request.into_parts();
             Box::pin(async move {
+                let (table, connection, watch) = shared.as_ref();
                 watch.request_begins();
-                let response = table.serve(&connection, &head, body).await;
+                let response = table.serve(connection, &head, body).await;
                 watch.answer_begins();
                 Ok::<_, std::convert::Infallible>(response)
             })
         });
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(patience::Patience::new(self.limits.head_timeout))
+        http.timer(Patience::new(self.limits.head_timeout))
             .header_read_timeout(self.limits.head_timeout)
             .max_buf_size(self.limits.head_bytes);
-        if let Err(error) = manners::serve(http.serve_connection(TokioIo::new(stream), service), stop).await {
+        let served = http.serve_connection(TokioIo::new(stream), service);
+        let (result, mut stream, read) = manners::serve(served, stop).await;
+        if let Err(error) = &result {
             debug!(%error, "a connection ended early");
+        }
+        match connection.take_upgrade() {
+            Some(upgrade) if result.is_ok() => Box::pin(upgrade.run(stream, read)).await,
+            _ => drop(stream.shutdown().await),
         }
     }
 }

@@ -20,12 +20,12 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use osmoda_ipc::{
-    Access, Accounts, Act, Call, Effect, Endpoint, Fault, Gate, Leave, Limits, Method, Metrics, NewEvent, Nothing,
-    Recorder, Routes, Server,
+    Access, Accounts, Act, Call, Close, Effect, Endpoint, Fault, Gate, Leave, Limits, Message, Method, Metrics,
+    NewEvent, Nothing, RawRequest, Recorder, Routes, Server, Session, WebSocket, WebSocketInfo,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -164,6 +164,7 @@ impl Daemon {
                 Ok(request)
             })
             .on::<SlowWrite>(slow_write)
+            .websocket(MIRROR, mirror)
             .on::<Small>(async |_: Arc<State>, _: Call, request: Text| Ok(request));
         let accounts = Arc::new(Accounts::new(folder.path().join("agentd.pid")));
         let server = Server::new(routes, accounts, Metrics::build("test", |_| {}), limits).unwrap();
@@ -187,6 +188,32 @@ impl Daemon {
         let _ = stream.write_all(bytes).await;
         read_all(stream).await
     }
+}
+
+pub const MIRROR: WebSocketInfo =
+    WebSocketInfo { name: "mirror", path: "/mirror", access: Access::Operator, about: "says everything back" };
+
+/// Says everything back until it is told to stop, and how many messages there were.
+async fn mirror(_: Arc<State>, call: Call, asked: RawRequest) -> Result<Session, Fault> {
+    asked.only(&["how"])?;
+    let how = asked.query("how").map(str::to_owned);
+    if how.as_deref() == Some("no") {
+        return Err(Fault::conflict("no_mirror", "told to refuse"));
+    }
+    Ok(Session::new(json!({ "how": how, "role": call.caller.role }), async move |mut socket: WebSocket| {
+        let mut messages = 0;
+        while let Some(message) = socket.next().await {
+            let message = message.map_err(|error| Fault::bad_request("bad_message", error.to_string()))?;
+            assert!(message != Message::Text("panic".into()), "told to panic");
+            if message == Message::Text("stop".into()) {
+                socket.close(Close::Normal, "as you say").await;
+                break;
+            }
+            messages += 1;
+            socket.send(message).await.map_err(Fault::internal)?;
+        }
+        Ok(json!({ "messages": messages }))
+    }))
 }
 
 async fn panics(_: Arc<State>, _: Call, _: Nothing) -> Result<Nothing, Fault> {

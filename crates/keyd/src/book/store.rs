@@ -18,7 +18,7 @@ use crate::policy::{Meaning, Refusal, Verdict};
 
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE decisions (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     ts INTEGER NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('counted', 'signed', 'refused', 'refunded')),
     wallet_id TEXT NOT NULL,
@@ -235,6 +235,7 @@ fn buckets(act: &Meaning) -> (String, String) {
 }
 
 fn connect(path: &Path, synchronous: &str) -> rusqlite::Result<Connection> {
+    osmoda_ipc::daemon::keep_private(path);
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -368,6 +369,21 @@ mod tests {
             receipts.iter().map(|r| (r.amount.as_str(), r.decision.as_str(), r.tx_hash.as_str())).collect();
         assert_eq!(short, [("40", "unsigned", "digest"), ("40", "unsigned", "digest"), ("60", "signed", "0xhash")]);
         assert!(book.receipts(Some("wal_2"), 10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_day_does_not_begin_anew_with_a_clock_that_was_set_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("book.db");
+        let book = Book::open(&path).unwrap();
+        count(&book, 60, 100).unwrap();
+        // As it is found where the system's clock was set back by two days while nobody looked.
+        let later = 2 * 24 * 3_600_000;
+        book.inner.lock().unwrap().full.execute("UPDATE decisions SET ts = ts + ?1", [later]).unwrap();
+        drop(book);
+        let book = Book::open(&path).unwrap();
+        assert!(count(&book, 41, 100).is_err());
+        assert!(count(&book, 40, 100).is_ok());
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub(crate) fn message(wallet: &Wallet, message: &[u8]) -> Result<Prepared, Build
             Unsigned::Message(crate::ethereum::message_digest(message))
         }
         Chain::Solana => {
+            if crate::solana::parses_as_transaction(message) {
+                return Err(BuildError::NoMessage("it parses as a transaction"));
+            }
             let address = solana::own_address(wallet)?;
             let bytes = crate::solana::offchain(&address, message)
                 .ok_or(BuildError::NoMessage("a message on Solana is UTF-8 text of 65535 bytes at most"))?;

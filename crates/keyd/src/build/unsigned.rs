@@ -66,10 +66,10 @@ impl Unsigned {
             Self::Solana(address, message) => {
                 let signature = solana::sign(key, address, message.bytes())?;
                 let text = BASE64.encode(message.signed(&signature));
-                Some(Signed { text, hash: bs58::encode(signature).into_string() })
+                Some(Signed { text, hash: solana::signature_text(&signature) })
             }
             Self::Offchain(address, bytes) => {
-                let signature = bs58::encode(solana::sign(key, address, bytes)?).into_string();
+                let signature = solana::signature_text(&solana::sign(key, address, bytes)?);
                 Some(Signed { text: signature, hash: self.digest().to_string() })
             }
         }

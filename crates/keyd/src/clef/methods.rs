@@ -13,7 +13,13 @@ use osmoda_api::{
 use osmoda_ipc::{Act, Call, Caller, Endpoint, EndpointInfo, Fault, Gate, NewEvent, Recorder, RequestId};
 use serde_json::{Map, Value, json};
 
-use crate::{ethereum::parse_address, gate::KeydGate, handlers::signing, keyd::Keyd};
+use crate::{
+    build::unhex,
+    ethereum::{in_json, parse_address},
+    gate::KeydGate,
+    handlers::signing,
+    keyd::Keyd,
+};
 
 /// The version of clef's external interface that this is.
 const VERSION: &str = "6.1.0";
@@ -130,7 +136,8 @@ impl Clef {
         let built = self
             .act::<WalletBuildTx, _>(caller, request, |call, request| signing::build(self.keyd.clone(), call, request))
             .await?;
-        Ok(json!({ "raw": built.signed_tx, "tx": { "hash": built.tx_hash, "type": "0x2" } }))
+        let raw = unhex(&built.signed_tx).map_err(Fault::from)?;
+        Ok(json!({ "raw": built.signed_tx, "tx": in_json(&raw) }))
     }
 
     async fn sign_data(&self, caller: &Caller, params: &[Value]) -> Result<Value, RpcError> {
@@ -223,9 +230,10 @@ fn build_request(wallet_id: String, tx: &Map<String, Value>) -> Result<BuildTxRe
             .map(|n| u64::try_from(n).map_err(|_| RpcError::params(format!("{name} is too large"))))
             .transpose()
     };
-    if number("gasPrice")?.is_some()
-        || tx.get("accessList").is_some_and(|list| list.as_array().is_none_or(|list| !list.is_empty()))
-    {
+    // go-ethereum's own client says null where there is none.
+    let has_access =
+        tx.get("accessList").is_some_and(|list| !list.is_null() && list.as_array().is_none_or(|list| !list.is_empty()));
+    if number("gasPrice")?.is_some() || has_access {
         return Err(RpcError::params(
             "only EIP-1559 transactions without access list are signed: give maxFeePerGas and maxPriorityFeePerGas",
         ));

@@ -3,4 +3,4 @@
 mod methods;
 mod server;
 
-pub(crate) use self::server::serve;
+pub(crate) use self::server::{serve, turn_away};

@@ -1,13 +1,15 @@
 //! The socket: JSON values in, JSON values out, each connection known by its peer credentials.
 
-use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use nix::unistd::{Group, Uid, chown};
-use osmoda_ipc::{Accounts, Caller, Peer, SOCKET_GROUP, daemon::Dirs};
+use osmoda_ipc::{
+    Accounts, Caller, Peer,
+    daemon::{Dirs, NoSocket, Sockets},
+};
 use serde_json::{Deserializer, Value};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{UnixListener, UnixStream},
+    net::UnixStream,
     sync::Semaphore,
 };
 use tokio_util::sync::CancellationToken;
@@ -23,14 +25,22 @@ const LARGEST: usize = 1 << 20;
 /// How long a connection may say nothing.
 const IDLE: Duration = Duration::from_secs(600);
 
+/// The socket's name.
+const SOCKET: &str = "keyd-clef";
+
 /// Serves `keyd-clef.sock` in the background until `stop`.
-pub(crate) fn serve(keyd: &Arc<Keyd>, dirs: &Dirs, patience_secs: u32, stop: CancellationToken) -> io::Result<()> {
-    let path = dirs.socket("keyd-clef");
-    let listener = bind(&path)?;
+pub(crate) fn serve(
+    keyd: &Arc<Keyd>,
+    sockets: &Sockets,
+    dirs: &Dirs,
+    patience_secs: u32,
+    stop: CancellationToken,
+) -> Result<(), NoSocket> {
+    let listener = sockets.listen(SOCKET)?;
     let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
     let clef = Arc::new(Clef::new(keyd.clone(), Duration::from_secs(patience_secs.into())));
     let places = Arc::new(Semaphore::new(MOST));
-    info!(socket = %path.display(), "clef's clients are served");
+    info!(socket = %dirs.socket(SOCKET).display(), "clef's clients are served");
     tokio::spawn(async move {
         loop {
             let accepted = tokio::select! {
@@ -69,20 +79,24 @@ pub(crate) fn serve(keyd: &Arc<Keyd>, dirs: &Dirs, patience_secs: u32, stop: Can
     Ok(())
 }
 
-/// Under another name until its permissions stand.
-fn bind(path: &Path) -> io::Result<UnixListener> {
-    let unready = path.with_extension("new");
-    match fs::remove_file(&unready) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+/// Where clef's interface is turned off and systemd has its socket all the same: clients are sent away at once, instead
+/// of waiting for nobody.
+pub(crate) fn turn_away(sockets: &Sockets, stop: CancellationToken) -> Result<(), NoSocket> {
+    if !sockets.was_passed(SOCKET) {
+        return Ok(());
     }
-    let listener = UnixListener::bind(&unready)?;
-    fs::set_permissions(&unready, fs::Permissions::from_mode(0o660))?;
-    if Uid::effective().is_root() {
-        chown(&unready, None, Group::from_name(SOCKET_GROUP).ok().flatten().map(|group| group.gid))?;
-    }
-    fs::rename(&unready, path)?;
-    Ok(listener)
+    let listener = sockets.listen(SOCKET)?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                accepted = listener.accept() => if accepted.is_err() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        }
+    });
+    Ok(())
 }
 
 /// One request after the other, as clef's clients send them: JSON values without any frame.

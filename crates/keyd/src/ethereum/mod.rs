@@ -14,7 +14,7 @@ use crate::keys::KeyBytes;
 
 pub(crate) use self::{
     calls::{BadCall, Call, read_call, transfer_data},
-    transaction::Eip1559,
+    transaction::{Eip1559, in_json},
     typed::{BadTypedData, TypedMeaning, read_typed},
     x402::Authorization,
 };

@@ -200,8 +200,7 @@ mod tests {
         assert_eq!((typed.chain_id, typed.meaning), (1, TypedMeaning::Unknown));
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "so that calls read like the JSON they make")]
-    fn permit2(primary: &str, types: Value, message: Value) -> Value {
+    fn permit2(primary: &str, types: &Value, message: &Value) -> Value {
         json!({
             "types": types, "primaryType": primary, "message": message,
             "domain": { "name": "Permit2", "chainId": 1, "verifyingContract": Address::repeat_byte(9) },
@@ -220,20 +219,20 @@ mod tests {
         let one = json!({ "token": token, "amount": "77", "expiration": 1, "nonce": 0 });
         let single = permit2(
             "PermitSingle",
-            json!({
+            &json!({
                 "PermitSingle": [field("details", "PermitDetails"), field("spender", "address"), field("sigDeadline", "uint256")],
                 "PermitDetails": details,
             }),
-            json!({ "details": one, "spender": spender, "sigDeadline": 1 }),
+            &json!({ "details": one, "spender": spender, "sigDeadline": 1 }),
         );
         let batch = |count: usize| {
             permit2(
                 "PermitBatch",
-                json!({
+                &json!({
                     "PermitBatch": [field("details", "PermitDetails[]"), field("spender", "address"), field("sigDeadline", "uint256")],
                     "PermitDetails": details,
                 }),
-                json!({ "details": vec![one.clone(); count], "spender": spender, "sigDeadline": 1 }),
+                &json!({ "details": vec![one.clone(); count], "spender": spender, "sigDeadline": 1 }),
             )
         };
         let amount = U256::from(77);
@@ -243,8 +242,8 @@ mod tests {
         assert_eq!(read(&batch(2)), Err(BadTypedData::Batch));
         let dai = permit2(
             "Permit",
-            json!({ "Permit": [field("holder", "address"), field("spender", "address"), field("nonce", "uint256"), field("expiry", "uint256"), field("allowed", "bool")] }),
-            json!({ "holder": owner, "spender": spender, "nonce": 0, "expiry": 0, "allowed": true }),
+            &json!({ "Permit": [field("holder", "address"), field("spender", "address"), field("nonce", "uint256"), field("expiry", "uint256"), field("allowed", "bool")] }),
+            &json!({ "holder": owner, "spender": spender, "nonce": 0, "expiry": 0, "allowed": true }),
         );
         let expected = TypedMeaning::Permit { owner: Some(owner), token: contract, spender, amount: U256::MAX };
         assert_eq!(read(&dai).unwrap().meaning, expected);
@@ -254,8 +253,8 @@ mod tests {
     fn a_type_that_differs_in_one_letter_is_unknown_and_what_is_loose_is_refused() {
         let permit = permit2(
             "Permit",
-            json!({ "Permit": [field("owner", "address"), field("spender", "address"), field("value", "uint128")] }),
-            json!({ "owner": Address::ZERO, "spender": Address::ZERO, "value": 1 }),
+            &json!({ "Permit": [field("owner", "address"), field("spender", "address"), field("value", "uint128")] }),
+            &json!({ "owner": Address::ZERO, "spender": Address::ZERO, "value": 1 }),
         );
         assert_eq!(read(&permit).unwrap().meaning, TypedMeaning::Unknown);
         let mut loose = [mail(), mail(), mail(), mail(), mail(), mail()];

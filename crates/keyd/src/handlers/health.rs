@@ -20,8 +20,8 @@ pub(crate) async fn health(keyd: Arc<Keyd>, _call: Call, _request: Nothing) -> R
     };
     Ok(KeydState {
         status: if tried.no_network && tried.no_exec { "ok" } else { "exposed" }.to_owned(),
-        daemon: up.daemon,
-        version: up.version,
+        daemon: up.daemon.into_owned(),
+        version: up.version.into_owned(),
         daemon_uptime_secs: up.daemon_uptime_secs,
         network_isolated: tried.no_network,
         exec_blocked: tried.no_exec,

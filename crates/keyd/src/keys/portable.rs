@@ -109,17 +109,15 @@ fn bare(chain: Chain, text: &str) -> Result<KeyBytes, KeyError> {
         }
         Chain::Solana => {
             let bad = KeyError::BadSecret("a bare key of Solana is 32 or 64 bytes in base58");
-            let mut bytes = Zeroizing::new([0; 64]);
-            match bs58::decode(text).onto(&mut bytes[..]) {
-                Ok(32) => key.copy_from_slice(&bytes[..32]),
-                Ok(64) => {
-                    key.copy_from_slice(&bytes[..32]);
-                    // Seed and public key, as Solana's own tools write it: both must belong together.
-                    if solana::address_of_key(&key).0 != bytes[32..] {
-                        return Err(bad);
-                    }
+            let mut pair = Zeroizing::new([0; 64]);
+            if five8::decode_64(text, &mut pair).is_ok() {
+                key.copy_from_slice(&pair[..32]);
+                // Seed and public key, as Solana's own tools write it: both must belong together.
+                if solana::address_of_key(&key).0 != pair[32..] {
+                    return Err(bad);
                 }
-                _ => return Err(bad),
+            } else if five8::decode_32(text, &mut key).is_err() {
+                return Err(bad);
             }
         }
     }
@@ -147,14 +145,14 @@ mod tests {
     fn bare_keys_are_taken_in_their_chains_own_way_and_nothing_else_is() {
         let hex = "0x".to_owned() + &"11".repeat(32);
         assert_eq!(*open_portable(Chain::Ethereum, &hex, None).unwrap(), [0x11; 32]);
-        let seed = bs58::encode([0x11; 32]).into_string();
+        let seed = solana::Address([0x11; 32]).to_string();
         assert_eq!(*open_portable(Chain::Solana, &seed, None).unwrap(), [0x11; 32]);
         let order = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
         for (chain, text) in [
             (Chain::Ethereum, order),
             (Chain::Ethereum, &"0".repeat(64)),
             (Chain::Ethereum, &hex[..64]),
-            (Chain::Solana, &bs58::encode([0x11; 64]).into_string()),
+            (Chain::Solana, &solana::signature_text(&[0x11; 64])),
             (Chain::Solana, "0OIl"),
             (Chain::Ethereum, ""),
         ] {

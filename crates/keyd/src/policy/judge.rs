@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     Action, Meaning, Policy,
-    file::{Decision, Rule},
+    rule::{Decision, Rule},
 };
 
 /// Over which time a limit counts.

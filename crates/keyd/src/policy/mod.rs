@@ -3,6 +3,7 @@
 mod amount;
 mod file;
 mod judge;
+mod rule;
 
 use alloy_primitives::{Address, U256};
 use osmoda_api::keyd::Chain;

@@ -46,6 +46,8 @@ fn lock_memory() -> LockedMemory {
     let free = Uid::effective().is_root()
         && setrlimit(Resource::RLIMIT_MEMLOCK, libc::RLIM_INFINITY, libc::RLIM_INFINITY).is_ok()
         || getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == libc::RLIM_INFINITY);
-    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE;
+    // Each page when it is used: threads' stacks are asked for whole, and locked whole they would all lie in memory.
+    let when_used = MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
+    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | when_used;
     if free && mlockall(flags).is_ok() { LockedMemory::All } else { LockedMemory::Keys }
 }

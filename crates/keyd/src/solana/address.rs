@@ -59,18 +59,27 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, BadAddress> {
         let mut bytes = [0; 32];
-        match bs58::decode(text).onto(&mut bytes[..]) {
-            // Base58 has one way to write a number; leading zeros are ones.
-            Ok(32) => Ok(Self(bytes)),
-            _ => Err(BadAddress(text.chars().take(64).collect())),
+        // Base58 has one way to write a number; leading zeros are ones.
+        match five8::decode_32(text, &mut bytes) {
+            Ok(()) => Ok(Self(bytes)),
+            Err(_) => Err(BadAddress(text.chars().take(64).collect())),
         }
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&bs58::encode(self.0).into_string())
+        let mut text = [0; 44];
+        let length = usize::from(five8::encode_32(&self.0, &mut text));
+        f.write_str(std::str::from_utf8(&text[..length]).unwrap_or_default())
     }
+}
+
+/// A signature in base58.
+pub(crate) fn signature_text(signature: &[u8; 64]) -> String {
+    let mut text = [0; 88];
+    let length = usize::from(five8::encode_64(signature, &mut text));
+    String::from_utf8_lossy(&text[..length]).into_owned()
 }
 
 impl fmt::Debug for Address {
@@ -95,7 +104,17 @@ mod tests {
             assert_eq!(address.to_string(), text);
             assert_eq!(text.parse(), Ok(address));
         }
-        for text in ["", "1111111111111111111111111111111", "0OIl", "111111111111111111111111111111111"] {
+        let long = "z".repeat(200);
+        for text in [
+            "",
+            "1111111111111111111111111111111",
+            "0OIl",
+            "111111111111111111111111111111111",
+            "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz",
+            "éééééééééééééééééééééééééééééééé",
+            " 1111111111111111111111111111111",
+            &long,
+        ] {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }

@@ -23,6 +23,7 @@ use osmoda_api::{
 use osmoda_ipc::{CallError, Client, Endpoint, Fault, Role, daemon::Dirs};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The first account of every development chain.
 pub const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
@@ -106,6 +107,47 @@ impl Suite {
     pub async fn start_agentd(&mut self) {
         self.agentd = Some(command("osmoda-agentd", self.folder.path(), &self.dirs).spawn().unwrap());
         self.wait_for("agentd").await;
+    }
+
+    /// Asks keyd to read its configuration and rules anew.
+    pub fn reload(&self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.keyd.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+    }
+
+    /// Puts somebody between keyd and agentd who lets everything through but the first request that names `word`: what
+    /// comes from it is ready once that request has come. keyd must be started anew to meet him.
+    pub fn hold_up(&self, word: &'static str) -> tokio::sync::oneshot::Receiver<()> {
+        let (path, behind) = (self.dirs.socket("agentd"), self.dirs.socket("behind"));
+        std::fs::rename(&path, &behind).unwrap();
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let (came, coming) = tokio::sync::oneshot::channel();
+        let came = std::sync::Arc::new(std::sync::Mutex::new(Some(came)));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (behind, came) = (behind.clone(), came.clone());
+                tokio::spawn(async move {
+                    let onward = tokio::net::UnixStream::connect(&behind).await.unwrap();
+                    let ((mut from, mut back), (mut answers, mut to)) = (stream.into_split(), onward.into_split());
+                    tokio::spawn(async move { tokio::io::copy(&mut answers, &mut back).await });
+                    let mut bytes = Vec::new();
+                    while from.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {
+                        if bytes.windows(word.len()).any(|window| window == word.as_bytes()) {
+                            if let Some(came) = came.lock().unwrap().take() {
+                                let _ = came.send(());
+                            }
+                            // It is never handed on, and never answered.
+                            std::future::pending::<()>().await;
+                        }
+                        if to.write_all(&bytes).await.is_err() {
+                            return;
+                        }
+                        bytes.clear();
+                    }
+                });
+            }
+        });
+        coming
     }
 
     /// Ends keyd as a power cut would, and starts it again on the same state.

@@ -35,6 +35,7 @@ pub(crate) struct Store(Connection);
 
 impl Store {
     pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
+        osmoda_ipc::daemon::keep_private(path);
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;

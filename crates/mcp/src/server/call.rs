@@ -56,6 +56,8 @@ impl Act<'_> {
 
 impl Server {
     /// One `tools/call`, also one that comes back with a person's answer.
+    ///
+    /// Its future is copied for every call: what is large in it and rarely needed lies in boxes of its own.
     pub(super) async fn perform(
         &self,
         tool: &'static ToolInfo,
@@ -73,12 +75,12 @@ impl Server {
             (None, Some(desk)) => match act.forward(act.arguments.clone()).await {
                 Ok(answer) => return Ok(act.finished(Ok(answer))),
                 Err(fault) => match Question::of(&fault) {
-                    Some(question) => desk.ask(&act, question, context).await,
+                    Some(question) => Box::pin(desk.ask(&act, question, context)).await,
                     None => return Ok(act.finished(Err(fault))),
                 },
             },
             (Some(state), Some(desk)) => {
-                desk.resume(&mut act, &state, request.input_responses.as_ref(), context).await?
+                Box::pin(desk.resume(&mut act, &state, request.input_responses.as_ref(), context)).await?
             }
             (Some(_), None) => return Err(foreign_state()),
         };

@@ -101,7 +101,8 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let (tool, daemon) = self.shown(&request.name).ok_or_else(|| unknown_tool(&request.name))?;
-        let work = self.perform(tool, daemon, request, &context);
+        // rmcp moves the future of every request, whichever it is, by the size of the largest.
+        let work = Box::pin(self.perform(tool, daemon, request, &context));
         let reported = progress::reporting(&context, self.progress_every, tool.name, work);
         tokio::select! {
             biased;
@@ -128,7 +129,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        self.read(&request.uri).await.map(Into::into)
+        Box::pin(self.read(&request.uri)).await.map(Into::into)
     }
 
     /// A client may listen; there is nothing that changes, which the empty filter tells it.

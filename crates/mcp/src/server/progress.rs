@@ -1,8 +1,15 @@
 //! A sign of life from calls that take long, for clients that asked for one.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
-use rmcp::{RoleServer, model::ProgressNotificationParam, service::RequestContext};
+use rmcp::{
+    RoleServer,
+    model::{ProgressNotificationParam, ProgressToken},
+    service::RequestContext,
+};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 /// How long a notification may take. Once the client has closed its end nothing takes it any more.
@@ -15,11 +22,21 @@ pub(super) async fn reporting<T>(
     name: &str,
     work: impl Future<Output = T>,
 ) -> T {
+    let work = pin!(work);
     let Some(token) = context.meta.get_progress_token() else { return work.await };
+    Box::pin(ticking(context, token, every, name, work)).await
+}
+
+async fn ticking<T>(
+    context: &RequestContext<RoleServer>,
+    token: ProgressToken,
+    every: Duration,
+    name: &str,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> T {
     let started = Instant::now();
     let mut ticks = interval_at(started + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut work = pin!(work);
     loop {
         tokio::select! {
             biased;

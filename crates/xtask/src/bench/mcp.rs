@@ -1,22 +1,26 @@
 //! A tool's call over standard input and output: `agentctl mcp` against a bare rmcp server with one socket hop beside it,
-//! and against a server of the TypeScript SDK that asks the same daemon the same thing.
+//! first without the tool's own work on either side, then with it on both, and against a server of the TypeScript SDK that
+//! asks the same daemon the same thing.
 
 use std::{
     env,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
-use osmoda_api::agentd::{EventLog, EventLogRequest};
-use osmoda_ipc::Client;
+use osmoda_api::agentd::{EventLog, EventLogRequest, Events};
+use osmoda_ipc::{Accounts, Call, Client, Fault, Limits, Metrics, Routes, Server, daemon::Dirs};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    hop::Hello,
     row::{Goal, Row},
     sample::{OneCore, Rounds, alternate, cpu_of, each, own_cpu},
-    suite::{Suite, program},
+    suite::{Suite, agentctl, program},
 };
 use crate::Failure;
 
@@ -36,17 +40,19 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let agentd = suite.agentd()?;
     let client = Client::new(suite.dirs().socket("agentd"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::bench)?;
-    // Something to find, and what the bare server is to answer.
-    let append = json!({ "command": "true" });
-    let called = suite.agentctl().args(["call", "shell_exec", "--json"]).arg(append.to_string()).output();
+    // Something to find, and what those that have no ledger are to answer.
+    let command = json!({ "command": "true" }).to_string();
+    let called = suite.agentctl().args(["call", "shell_exec", "--json", &command]).output();
     if !called.map_err(Failure::bench)?.status.success() {
         return Err(Failure::bench("a first event could not be made"));
     }
     let request = EventLogRequest { limit: Some(1), ..EventLogRequest::default() };
-    let answer = runtime.block_on(client.call::<EventLog>(&request)).map_err(Failure::bench)?;
-    let answer = serde_json::to_string(&answer).map_err(Failure::bench)?;
-    let mut hop = Hello::new(answer.len())?;
+    let events = runtime.block_on(client.call::<EventLog>(&request)).map_err(Failure::bench)?;
+    let answer = serde_json::to_string(&events).map_err(Failure::bench)?;
+    let memory = Memory::serve(events)?;
+    let hop = Client::new(Dirs::under(memory.folder.path()).socket("agentd"));
 
+    let mut thin = Session::start(agentctl(memory.folder.path())?.arg("mcp"))?;
     let mut ours = Session::start(suite.agentctl().arg("mcp"))?;
     let mut bare = Session::start(Command::new(program("examples/bare")?).args([TOOL, &answer]))?;
     let sdk =
@@ -55,32 +61,70 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let mut other = Session::start(
         Command::new(sdk("BENCH_NODE")?).arg(script).arg(sdk("BENCH_SDK")?).arg(suite.dirs().socket("agentd")),
     )?;
-    for session in [&mut ours, &mut other, &mut bare] {
+    for session in [&mut thin, &mut ours, &mut other, &mut bare] {
         let said = session.call()?;
         if said["isError"] == true || said["structuredContent"]["events"].as_array().is_none_or(|all| all.len() != 1) {
             return Err(Failure::bench(format!("a server answers otherwise: {said}")));
         }
     }
 
-    let [ours, bare, hop, other]: [Rounds; 4] = alternate(ROUNDS, |contender| match contender {
-        0 => ours.round(Some(agentd)),
+    let [thin, bare, hop, ours, direct, other]: [Rounds; 6] = alternate(ROUNDS, |contender| match contender {
+        0 => thin.round(Some(std::process::id())),
         1 => bare.round(None),
-        2 => each(CALLS, own_cpu, || hop.call()),
+        2 => {
+            each(CALLS, own_cpu, || runtime.block_on(hop.call::<EventLog>(&request)).map(drop).map_err(Failure::bench))
+        }
+        3 => ours.round(Some(agentd)),
+        4 => {
+            let pids = [std::process::id(), agentd];
+            each(
+                CALLS,
+                || cpu_of(&pids),
+                || runtime.block_on(client.call::<EventLog>(&request)).map(drop).map_err(Failure::bench),
+            )
+        }
         _ => other.round(Some(agentd)),
     })?;
-    let bare_and_hop = bare.and(&hop);
-    let row = |name, peer, peers: &Rounds, ratio, goal| Row {
+    let row = |name, (called, ours): (&'static str, &Rounds), peer, peers: &Rounds, ratio, goal| Row {
         name,
-        ours: ("agentctl mcp, event_log", ours.figures()),
+        ours: (called, ours.figures()),
         peer: (peer, peers.figures()),
         unit: "us a call",
         ratio,
         goal,
     };
+    let (hopped, same) = (bare.and(&hop), bare.and(&direct));
+    let (from_memory, real) = (("agentctl mcp, answer at hand", &thin), ("agentctl mcp, event_log", &ours));
     Ok(vec![
-        row("mcp", "bare rmcp and a bare hop", &bare_and_hop, ours.ratio_to(&bare_and_hop), Goal::AtMost(1.3)),
-        row("mcp-typescript", "TypeScript SDK 1.32", &other, other.ratio_to(&ours), Goal::AtLeast(3.0)),
+        row("mcp", from_memory, "bare rmcp + one socket hop", &hopped, thin.ratio_to(&hopped), Goal::AtMost(1.3)),
+        row("mcp-agentd", real, "bare rmcp + the same call", &same, ours.ratio_to(&same), Goal::AtMost(1.3)),
+        row("mcp-typescript", real, "TypeScript SDK 1.32", &other, other.ratio_to(&ours), Goal::AtLeast(3.0)),
     ])
+}
+
+/// A daemon in agentd's place that has its answer at hand: what is left is the way there and back.
+struct Memory {
+    folder: TempDir,
+    _servers: Runtime,
+}
+
+impl Memory {
+    fn serve(events: Events) -> Result<Self, Failure> {
+        let folder = tempfile::Builder::new().prefix("osmoda.").tempdir().map_err(Failure::bench)?;
+        let dirs = Dirs::under(folder.path());
+        dirs.prepare().map_err(Failure::bench)?;
+        let servers = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::bench)?;
+        let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
+        let routes = Routes::new("agentd", Arc::new(events)).on::<EventLog>(at_hand);
+        let server = Server::new(routes, accounts, Metrics::build("agentd", |_| {}), Limits::default());
+        let listener = super::hop::listen(&servers, &dirs.socket("agentd"))?;
+        servers.spawn(server.map_err(Failure::bench)?.serve(listener, CancellationToken::new()));
+        Ok(Self { folder, _servers: servers })
+    }
+}
+
+async fn at_hand(events: Arc<Events>, _: Call, _: EventLogRequest) -> Result<Events, Fault> {
+    Ok(events.as_ref().clone())
 }
 
 /// One MCP server as a child, spoken to line by line.

@@ -1,12 +1,16 @@
 //! `cargo xtask bench`: what the suite promises of its speed, each promise against a peer on the same machine in the same
 //! run. Ours and the peer take turns in short rounds, so that what else the machine does meets both.
 
+mod backup;
+mod booted;
 mod hop;
 mod ledger;
 mod mcp;
 mod row;
 mod sample;
+mod sign;
 mod status;
+mod stream;
 mod suite;
 mod tools;
 
@@ -16,11 +20,16 @@ use crate::Failure;
 /// A promise's name, and what measures it.
 type Bench = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: &[Bench] = &[
     ("hop", hop::run),
     ("append", ledger::append::run),
     ("verify", ledger::verify::run),
+    ("journal", ledger::journal::run),
+    ("proof", ledger::proof::run),
+    ("stream", stream::run),
+    ("backup", backup::run),
     ("mcp", mcp::run),
+    ("sign", sign::run),
     ("status", status::run),
     ("tools", tools::run),
 ];
@@ -32,13 +41,16 @@ pub(crate) fn run(arguments: &[&str]) -> Result<Vec<String>, Failure> {
     if names == [status::BOOTED] {
         return status::run_booted().map(|()| Vec::new());
     }
+    if names == [ledger::journal::BOOTED] {
+        return ledger::journal::run_booted().map(|()| Vec::new());
+    }
     if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, _)| known == *name)) {
         let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
         return Err(Failure::bench(format!("there is no bench {unknown}; there are: {}", known.join(", "))));
     }
     let mut rows = Vec::new();
     for (name, bench) in BENCHES {
-        if names.is_empty() || names.contains(&name) {
+        if names.is_empty() || names.contains(name) {
             eprintln!("==> {name}");
             let measured = bench()?;
             if as_json {

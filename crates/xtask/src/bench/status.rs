@@ -1,16 +1,12 @@
 //! `agentctl status` against `systemctl is-active`, both as a person starts them, on a machine with a real systemd.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
-
-use serde_json::Value;
+use std::process::{Command, Stdio};
 
 use super::{
+    booted,
     row::{Goal, Row},
     sample::{Figures, Rounds, alternate, children_cpu, each},
-    suite::{Suite, programs},
+    suite::Suite,
 };
 use crate::Failure;
 
@@ -22,26 +18,7 @@ const RUNS: usize = 5;
 
 /// Boots a machine and measures there.
 pub(super) fn run() -> Result<Vec<Row>, Failure> {
-    let root = crate::root();
-    let programs = programs()?;
-    let build = programs.parent().ok_or_else(|| Failure::bench("no build folder"))?;
-    let own = std::env::current_exe().map_err(Failure::bench)?;
-    let inside = Path::new("/opt/osmoda-test").join(own.strip_prefix(build).map_err(Failure::bench)?);
-    let output = Command::new(root.join("scripts/booted.sh"))
-        .arg("--")
-        .arg(inside)
-        .args(["bench", BOOTED])
-        .env("CARGO_TARGET_DIR", build)
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(Failure::bench)?;
-    if !output.status.success() {
-        return Err(Failure::bench("nothing could be measured in a booted machine; this needs root"));
-    }
-    let measured: Value = serde_json::from_slice(&output.stdout).map_err(Failure::bench)?;
-    let number = |side: &str, what: &str| measured[side][what].as_f64().unwrap_or(f64::NAN);
-    let figures = |side: &str| Figures { p50: number(side, "p50"), min: number(side, "min"), cpu: number(side, "cpu") };
-    Ok(vec![row(figures("ours"), figures("peer"), measured["ratio"].as_f64().unwrap_or(f64::NAN))])
+    booted::run(BOOTED).map(|measured| vec![row(measured.ours, measured.peer, measured.ratio)])
 }
 
 /// Measures where systemd is process 1, and prints what it found.

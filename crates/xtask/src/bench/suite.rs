@@ -22,6 +22,13 @@ pub(super) fn program(name: &str) -> Result<PathBuf, Failure> {
     if path.is_file() { Ok(path) } else { Err(Failure::bench(format!("{} is not built", path.display()))) }
 }
 
+/// A command of agentctl that speaks to the suite in this folder.
+pub(super) fn agentctl(folder: &Path) -> Result<Command, Failure> {
+    let mut command = Command::new(program("agentctl")?);
+    command.arg("--dir").arg(folder);
+    Ok(command)
+}
+
 /// A suite of agentd alone. Dropping it ends it.
 pub(super) struct Suite {
     agentctl: PathBuf,

@@ -115,12 +115,16 @@ fn old_style(letters: &str, arguments: &[Value]) -> Vec<Value> {
 
 fn zip(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     let description = "a:T,test a:TT,unzip-command= a:m,move -:r,recurse-paths -:x,exclude= -:i,include= w:O,output-file= b:b,temp-path= -:P,password= -:n,suffixes= -:s,split-size= \
-        -:t= -:tt= w:lf,logfile-path= -:q -:9 -:0 -:1 -:2 -:3 -:4 -:5 -:6 -:7 -:8 -:j -:u -:f -:d -:e -:y -:v -:D -:X -:@";
+        -:t= -:tt= w:lf,logfile-path= -:q -:9 -:0 -:1 -:2 -:3 -:4 -:5 -:6 -:7 -:8 -:j -:u -:f -:d -:e -:y -:v -:D -:X m:@,names-stdin";
     let parsed = options::parse(call.arguments, description, Style::default());
     judge.parsed_options(&parsed, description, &call);
     if let Some((archive, files)) = parsed.operands.split_first() {
         judge.writes(archive, &call.state);
         files.iter().for_each(|file| judge.reads_below(file, &call.state));
+    }
+    if parsed.has("@") {
+        let given = judge.names_given(&call.state);
+        judge.reads(&given, &call.state);
     }
     Flow::plain(call.state)
 }

@@ -5,10 +5,13 @@ use super::scan::Piece;
 /// A word becomes so many at most; one that would become more is left to the caller as it is, with an unknown end.
 const MOST: usize = 32;
 
+/// So many groups are expanded one after the other.
+const MOST_GROUPS: usize = 64;
+
 /// What a word becomes where braces are expanded; nothing where there are none.
 pub(super) fn expand(pieces: &[Piece]) -> Vec<Vec<Piece>> {
     let mut words = vec![pieces.to_vec()];
-    let mut expanded = false;
+    let mut groups = 0;
     loop {
         let mut next = Vec::new();
         let mut changed = false;
@@ -24,16 +27,16 @@ pub(super) fn expand(pieces: &[Piece]) -> Vec<Vec<Piece>> {
         if !changed {
             break;
         }
-        expanded = true;
+        groups += 1;
         words = next;
-        if words.len() > MOST {
+        if words.len() > MOST || groups > MOST_GROUPS {
             return vec![vec![Piece::Parameter(
                 super::scan::Parameter { name: "@".into(), change: super::scan::Change::Other { word: vec![] } },
                 false,
             )]];
         }
     }
-    if expanded { words } else { vec![] }
+    if groups > 0 { words } else { vec![] }
 }
 
 /// Whether a word may be changed by brace expansion.

@@ -1,5 +1,7 @@
 //! The shell's own commands: those that change the shell itself.
 
+use std::rc::Rc;
+
 use super::{
     options::{self, Style},
     simple::plain_word,
@@ -90,7 +92,7 @@ impl Judge<'_> {
                         Some(name) => {
                             self.checks_name(name);
                             state.set(name, Value::default());
-                            state.functions.remove(name);
+                            Rc::make_mut(&mut state.functions).remove(name);
                         }
                         None => self.ask("unknown_argument", "which variable is unset can't be said before it runs"),
                     }
@@ -115,8 +117,8 @@ impl Judge<'_> {
                     state.arguments.take(),
                     arguments.first().map(|count| count.known().and_then(|count| count.parse().ok())),
                 ) {
-                    (Some(own), None) => Some(own.into_iter().skip(1).collect()),
-                    (Some(own), Some(Some(count))) => Some(own.into_iter().skip(count).collect()),
+                    (Some(own), None) => Some(Rc::new(own.iter().skip(1).cloned().collect())),
+                    (Some(own), Some(Some(count))) => Some(Rc::new(own.iter().skip(count).cloned().collect())),
                     _ => None,
                 };
                 Flow::plain(state)
@@ -151,7 +153,7 @@ impl Judge<'_> {
                     return Flow::plain(state);
                 }
                 let mut without = state.clone();
-                without.functions.clear();
+                without.functions = Rc::default();
                 let flow = self.dispatch(&parsed.operands, without, false);
                 let restore =
                     |inner: Option<State>| inner.map(|inner| State { functions: state.functions.clone(), ..inner });

@@ -88,11 +88,17 @@ impl Judge<'_> {
         self.checks_name(&clause.variable_name);
         let values = match &clause.values {
             Some(words) => words.iter().flat_map(|word| self.word_fields(word, &state)).collect(),
-            None => state.arguments.clone().unwrap_or_else(|| vec![Value::anything()]),
+            None => state.arguments.as_deref().cloned().unwrap_or_else(|| vec![Value::anything()]),
         };
         let body = &clause.body.list;
         let name = clause.variable_name.as_str();
         let known = values.len() <= MOST_ROUNDS && values.iter().all(|value| !value.many);
+        if values.is_empty() {
+            // Its body is judged all the same, as if it were reached.
+            let mut round = state.clone();
+            round.set(name, Value::default());
+            self.round(|judge| judge.list(body, round).end());
+        }
         if known {
             let mut at = state;
             let mut early = None;

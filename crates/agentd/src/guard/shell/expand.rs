@@ -24,6 +24,10 @@ enum Mode {
 struct Fields {
     done: Vec<Value>,
     current: Option<Value>,
+    /// The size of those that are done.
+    ended: usize,
+    /// How much of it was counted.
+    counted: usize,
 }
 
 impl Fields {
@@ -31,7 +35,14 @@ impl Fields {
         self.current.get_or_insert_default()
     }
 
+    /// How much there is more of it than there was.
+    fn growth(&mut self) -> usize {
+        let size = self.done.len() * 16 + self.ended + self.current.as_ref().map_or(0, Value::size);
+        size.saturating_sub(std::mem::replace(&mut self.counted, size)) + 1
+    }
+
     fn end(&mut self) {
+        self.ended += self.current.as_ref().map_or(0, Value::size);
         self.done.extend(self.current.take());
     }
 
@@ -88,6 +99,7 @@ impl Judge<'_> {
         for alternative in std::iter::once(None).chain(braces::expand(pieces).into_iter().map(Some)) {
             let mut fields = Fields::default();
             self.put(alternative.as_deref().unwrap_or(pieces), state, Mode::Fields, &mut fields);
+            self.spend(fields.growth());
             fields.end();
             all.append(&mut fields.done);
         }
@@ -118,6 +130,7 @@ impl Judge<'_> {
     fn whole_word(&mut self, pieces: &[Piece], state: &State, mode: Mode) -> Value {
         let mut fields = Fields::default();
         self.put(pieces, state, mode, &mut fields);
+        self.spend(fields.growth());
         let mut value = fields.current.unwrap_or_default();
         value.many = false;
         value
@@ -125,6 +138,10 @@ impl Judge<'_> {
 
     fn put(&mut self, pieces: &[Piece], state: &State, mode: Mode, out: &mut Fields) {
         for (index, piece) in pieces.iter().enumerate() {
+            self.spend(out.growth());
+            if self.is_exhausted() {
+                return;
+            }
             match piece {
                 Piece::Quoted(text) => {
                     self.hidden(text);
@@ -321,6 +338,7 @@ impl Judge<'_> {
         let text: String =
             value.bits.iter().map(|bit| if let Bit::Text(text) = bit { text.as_str() } else { "0" }).collect();
         self.arithmetic_text(&text, state);
+        self.arithmetic_assigns(&text);
     }
 
     /// Names in arithmetic stand for their values, which bash takes for arithmetic again.

@@ -42,6 +42,17 @@ impl Judge<'_> {
         }
     }
 
+    /// What is set in a word's arithmetic must not be what other commands listen to.
+    pub(super) fn arithmetic_assigns(&mut self, text: &str) {
+        if !text.contains(['=']) && !text.contains("++") && !text.contains("--") {
+            return;
+        }
+        for name in text.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).filter(|name| !name.is_empty()) {
+            self.checks_name(name);
+            self.defaulted.push(name.to_owned());
+        }
+    }
+
     /// Names in arithmetic may be set to numbers.
     pub(super) fn arithmetic_sets(&mut self, text: &str, mut state: State) -> State {
         for name in text.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).filter(|name| !name.is_empty()) {

@@ -226,12 +226,7 @@ fn xargs(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
             judge.reads(file, &call.state);
             Value::any()
         }
-        (None, Stream::Listing(seen)) => Value::of(Bit::Listed(*seen)),
-        (None, Stream::Plain) => Value::of(Bit::Plain),
-        (None, stream) => {
-            let stream = stream.clone();
-            judge.names_in(&stream, &call.state)
-        }
+        (None, _) => judge.names_given(&call.state),
     };
     let input = Value { many: true, ..input };
     if runs_shell(&parsed.operands) {

@@ -35,8 +35,9 @@ impl Judge<'_> {
             self.ask("shadowed_name", format!("a function takes the name {name}"));
         }
         let body = Function(Rc::new(function.body.clone()));
+        self.spend(32 * state.functions.len());
         self.defined.push((body.clone(), state.clone()));
-        state.functions.insert(name, vec![body]);
+        Rc::make_mut(&mut state.functions).insert(name, vec![body]);
         Flow::plain(state)
     }
 
@@ -59,7 +60,7 @@ impl Judge<'_> {
         }
         let outer = state.arguments.take();
         // A function that calls itself is judged once more, for any arguments.
-        state.arguments = own.is_empty().then_some(arguments);
+        state.arguments = own.is_empty().then(|| Rc::new(arguments));
         self.calls.push((name.to_owned(), self.parallel));
         self.enter_function();
         let loops = std::mem::take(&mut self.loops);

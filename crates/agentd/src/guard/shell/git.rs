@@ -42,7 +42,7 @@ fn description(verb: &str) -> &'static str {
         "clone" => with_common!("a:c= a:u= -:b= -:o= -:j="),
         "rebase" => with_common!("a:x= a:s= -:X= -:C="),
         "grep" => with_common!("a:O=? -:e= r:f= -:m= -:A= -:B= -:C="),
-        "archive" => with_common!("w:o="),
+        "archive" => with_common!("w:o= r:add-file="),
         "format-patch" => with_common!("b:o= -:v="),
         "init" => with_common!("-:b="),
         "apply" | "am" => with_common!("-:p= -:C="),

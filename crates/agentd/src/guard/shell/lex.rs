@@ -222,6 +222,12 @@ impl<'a> Lexer<'a> {
     }
 
     fn push_operator(&mut self, text: &str, from: usize) {
+        // Arithmetic needs its parentheses side by side. The grammar does not look, and would take the commands of two
+        // subshells for numbers; a newline between them leaves it no choice.
+        let apart = |last: &Token| matches!(last, Token::Operator(own, at) if own == text && at.end.index != from);
+        if matches!(text, "(" | ")") && self.tokens.last().is_some_and(apart) {
+            self.tokens.push(Token::Operator("\n".into(), span(from, from)));
+        }
         self.tokens.push(Token::Operator(text.to_owned(), span(from, from + text.len())));
     }
 }

@@ -12,6 +12,7 @@ mod braces;
 mod builtins;
 mod call;
 mod compound;
+mod copies;
 mod expand;
 mod expressions;
 mod files;
@@ -19,11 +20,13 @@ mod find;
 mod functions;
 mod git;
 mod lex;
+mod links;
 mod names;
 mod network;
 mod options;
 mod output;
 mod parse;
+mod pieces;
 mod processes;
 mod redirect;
 mod scan;
@@ -35,6 +38,7 @@ mod system;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod tool;
 mod value;
 mod variables;
@@ -91,7 +95,7 @@ fn judge_as(command: &str, scene: &Scene<'_>, dialects: &[Dialect]) -> Verdict {
             variables: Default::default(),
             cwd: Pattern::of(scene.cwd).into_iter().collect(),
             functions: Default::default(),
-            arguments: Some(vec![]),
+            arguments: Some(Default::default()),
             stdin: Stream::Text(String::new()),
             errexit: false,
             traps: vec![],

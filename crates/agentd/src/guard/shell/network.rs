@@ -20,7 +20,7 @@ pub(super) const OWN: &[(&str, Own)] = &[
     ("openssl", openssl),
 ];
 
-const CURL: &str = "w:o,output= b:output-dir= w:D,dump-header= w:c,cookie-jar= w:trace= w:trace-ascii= w:stderr= w:libcurl= w:hsts= w:alt-svc= w:etag-save= \
+const CURL: &str = "w:o,output= b:output-dir= w:D,dump-header= w:c,cookie-jar= w:trace= w:trace-ascii= w:stderr= w:libcurl= w:hsts= w:alt-svc= w:etag-save= w:ssl-sessions= \
     r:etag-compare= a:K,config= m:T,upload-file= m:F,form= -:form-string= m:d,data= m:data-ascii= m:data-binary= m:data-urlencode= -:data-raw= m:json= m:H,header= \
     m:proxy-header= m:w,write-out= m:b,cookie= m:url= m:variable= m:unix-socket= m:abstract-unix-socket= m:O,remote-name m:remote-name-all m:J,remote-header-name \
     r:E,cert= r:key= r:cacert= -:capath= r:crlfile= r:proxy-cert= r:proxy-key= r:pubkey= r:netrc-file= r:n,netrc r:random-file= a:engine= a:egd-file= a:Q,quote= \
@@ -83,8 +83,12 @@ fn curl(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
                 }
                 continue;
             }
-            "unix-socket" | "abstract-unix-socket" => {
+            "unix-socket" => {
                 judge.socket(value, &call);
+                continue;
+            }
+            "abstract-unix-socket" => {
+                judge.ask("system_bus", "curl speaks to a socket of another program");
                 continue;
             }
             _ => continue,
@@ -172,14 +176,14 @@ fn wget(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         a:config= r:load-cookies= w:save-cookies= w:warc-file= w:rejected-log= r:certificate= r:private-key= r:ca-certificate= w:hsts-file= m:r,recursive m:m,mirror m:p,page-requisites \
         -:t,tries= -:T,timeout= -:U,user-agent= -:header= -:user= -:password= -:post-data= -:body-data= -:method= -:w,wait= -:Q,quota= -:limit-rate= -:B,base= -:A,accept= \
         -:R,reject= -:D,domains= -:I,include-directories= -:X,exclude-directories= -:l,level= -:cut-dirs= -:referer= -:max-redirect= -:dns-timeout= -:connect-timeout= \
-        -:read-timeout= -:bind-address= -:progress= -:show-progress -:spider m:S,server-response -:default-page= -:content-disposition -:n=";
+        -:read-timeout= -:bind-address= -:progress= -:show-progress -:spider m:S,server-response -:default-page= m:content-disposition m:trust-server-names w:warc-tempdir= a:metalink-file= a:input-metalink= -:n=";
     let parsed = options::parse(call.arguments, description, Style::default());
     judge.parsed_options(&parsed, description, &call);
     let state = &call.state;
     for url in &parsed.operands {
         judge.url(url, false, &call);
     }
-    let many = parsed.has("r") || parsed.has("m") || parsed.has("p");
+    let many = ["r", "m", "p", "content-disposition", "trust-server-names"].iter().any(|name| parsed.has(name));
     if !parsed.has("O") {
         let here = Value::text(".");
         let folder = parsed.value("P").unwrap_or(&here);

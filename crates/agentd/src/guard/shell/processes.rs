@@ -1,4 +1,4 @@
-//! Programs that end processes.
+//! Programs that end processes, and the one that shows them.
 
 use std::fs;
 
@@ -12,7 +12,8 @@ use super::{
 
 type Own = fn(&mut Judge<'_>, Call<'_>) -> Flow;
 
-pub(super) const OWN: &[(&str, Own)] = &[("kill", kill), ("pkill killall skill snice xkill killall5", kill_by_name)];
+pub(super) const OWN: &[(&str, Own)] =
+    &[("kill", kill), ("ps", ps), ("pkill killall skill snice xkill killall5", kill_by_name)];
 
 /// The suite's daemons.
 pub(super) const OWN_DAEMONS: &[&str] =
@@ -78,6 +79,13 @@ fn is_vital(name: &str) -> bool {
         )
 }
 
+/// Whether it fits some part of a text, where a dot in it is any letter.
+fn fits_in(expression: &str, text: &str) -> bool {
+    let (expression, text) = (expression.as_bytes(), text.as_bytes());
+    text.windows(expression.len())
+        .any(|part| part.iter().zip(expression).all(|(letter, wanted)| *wanted == b'.' || letter == wanted))
+}
+
 fn kill_by_name(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     let exact = call.name == "killall";
     if !matches!(call.name, "pkill" | "killall") {
@@ -101,10 +109,11 @@ fn kill_by_name(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
             continue;
         };
         let lower = name.to_lowercase();
-        let literal = name.chars().all(|c| c.is_alphanumeric() || "-_ :/@=,".contains(c)) && name.len() > 1;
+        let literal = name.chars().all(|c| c.is_alphanumeric() || "-_ :/@=,.".contains(c)) && name.len() > 1;
         let vital = ["osmoda", "systemd", "sshd", "init", "agentctl", "dbus", "login", "auditd", "sudo"];
         let hits = |vital: &&str| {
-            if exact { **vital == lower || is_vital(&lower) } else { vital.contains(&lower) || lower.contains(*vital) }
+            let anywhere = !exact && (fits_in(&lower, vital) || lower.contains(*vital));
+            anywhere || **vital == lower || exact && is_vital(&lower)
         };
         if !literal || vital.iter().chain(OWN_DAEMONS).any(hits) {
             judge.ask("kill", format!("{} {name} may end a process that this machine needs", call.name));
@@ -112,6 +121,75 @@ fn kill_by_name(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     }
     if parsed.operands.is_empty() {
         judge.ask("kill", format!("{} ends more than one process", call.name));
+    }
+    Flow::plain(call.state)
+}
+
+/// ps shows the surroundings of processes, secrets and all, where it is asked for `e` in the old style or for `environ`.
+fn ps(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
+    let mut words = call.arguments.iter();
+    let mut shows = false;
+    while let Some(word) = words.next() {
+        if word.is_plain() && !word.prefix().starts_with(|c: char| c.is_ascii_alphabetic()) {
+            continue;
+        }
+        let Some(text) = word.known().filter(|_| !word.many) else {
+            shows = true;
+            continue;
+        };
+        let (letters, old) = match text.strip_prefix('-') {
+            Some(long) if long.starts_with('-') => {
+                let (name, value) =
+                    long[1..].split_once('=').map_or((&long[1..], None), |(name, value)| (name, Some(value)));
+                let takes = [
+                    "format",
+                    "pid",
+                    "ppid",
+                    "quick-pid",
+                    "sid",
+                    "tty",
+                    "user",
+                    "User",
+                    "group",
+                    "Group",
+                    "sort",
+                    "cols",
+                    "columns",
+                    "rows",
+                    "lines",
+                    "width",
+                ];
+                let value = match value {
+                    None if takes.contains(&name) => words.next().map(|next| next.known().unwrap_or("environ")),
+                    value => value,
+                };
+                shows |= "format".starts_with(name) && value.is_some_and(|value| value.contains("environ"));
+                continue;
+            }
+            Some(letters) => (letters, false),
+            None => (text, true),
+        };
+        // `-aux` is read in the old style where nobody is called `x`.
+        shows |= letters.split_once('u').is_some_and(|(_, rest)| !old && rest.contains('e'));
+        for (at, letter) in letters.char_indices() {
+            shows |= old && letter == 'e';
+            let takes = if old { "oOkpqtUN" } else { "oOCGgkNnpPqstuU" };
+            if !takes.contains(letter) {
+                continue;
+            }
+            let rest = &letters[at + letter.len_utf8()..];
+            let value = if rest.is_empty() {
+                words.next().map(|next| next.known().filter(|_| !next.many))
+            } else {
+                Some(Some(rest))
+            };
+            let formats = matches!(letter, 'o' | 'O');
+            shows |= formats && value.is_some_and(|value| value.is_none_or(|value| value.contains("environ")));
+            break;
+        }
+    }
+    if shows {
+        judge.ask("secret_read", "ps would show the surroundings of processes");
     }
     Flow::plain(call.state)
 }

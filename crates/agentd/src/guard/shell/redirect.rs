@@ -174,6 +174,16 @@ impl Judge<'_> {
         self.touches(value, state, |paths, pattern| paths.write(&pattern.clone().and_below()));
     }
 
+    /// Asks where removing or replacing the file itself needs leave.
+    pub(super) fn alters(&mut self, value: &Value, state: &State) {
+        self.touches(value, state, super::super::paths::GuardedPaths::alter);
+    }
+
+    /// Asks where changing what is at the argument and below it needs leave.
+    pub(super) fn alters_below(&mut self, value: &Value, state: &State) {
+        self.touches(value, state, |paths, pattern| paths.alter(&pattern.clone().and_below()));
+    }
+
     /// Asks where removing the argument with all that is in it, or changing all of it, needs leave.
     pub(super) fn removes(&mut self, value: &Value, state: &State) {
         self.touches(value, state, super::super::paths::GuardedPaths::remove);
@@ -191,6 +201,9 @@ impl Judge<'_> {
                 for pattern in patterns {
                     if let Some(reason) = judge(self.scene.paths, &pattern) {
                         self.add(reason);
+                    }
+                    if self.leaves_link(&pattern) {
+                        self.ask("unknown_target", format!("{} goes up from behind a link", pattern.show()));
                     }
                     self.written.push(pattern);
                 }
@@ -229,6 +242,9 @@ impl Judge<'_> {
             None => self.ask("unknown_source", format!("what {} names can't be said before it runs", value.show())),
             Some(patterns) => {
                 for pattern in patterns {
+                    if self.leaves_link(&pattern) {
+                        self.ask("unknown_source", format!("{} goes up from behind a link", pattern.show()));
+                    }
                     let pattern = if below { pattern.and_below() } else { pattern };
                     if let Some(reason) = self.scene.paths.read(&pattern) {
                         self.add(reason);

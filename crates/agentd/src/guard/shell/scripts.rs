@@ -1,5 +1,7 @@
 //! Commands that run a text: shells, eval's relatives, and what is piped into them.
 
+use std::rc::Rc;
+
 use super::{
     call::Call,
     options::{self, Style},
@@ -77,12 +79,13 @@ fn shell(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
 /// What a new shell knows of the one that starts it.
 fn inner_state(state: &State, arguments: &[Value], errexit: bool) -> State {
     let mut inner = state.clone();
-    inner.functions.clear();
+    inner.functions = Rc::default();
     inner.traps.clear();
     inner.errexit = errexit;
-    inner.arguments = if arguments.iter().any(|argument| argument.many) { None } else { Some(arguments.to_vec()) };
+    inner.arguments =
+        if arguments.iter().any(|argument| argument.many) { None } else { Some(Rc::new(arguments.to_vec())) };
     // What is exported is there too; whether a variable is can't be told.
-    for values in inner.variables.values_mut() {
+    for values in Rc::make_mut(&mut inner.variables).values_mut() {
         *values = vec![Value::any()];
     }
     inner
@@ -156,6 +159,9 @@ fn recorded(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
     );
     judge.parsed_options(&parsed, "w:", &call);
     parsed.operands.iter().for_each(|file| judge.writes(file, &call.state));
+    if parsed.operands.is_empty() && !parsed.has("O") && !parsed.has("B") {
+        judge.writes(&Value::text("typescript"), &call.state);
+    }
     match parsed.value("c").and_then(Value::known) {
         Some(text) => {
             judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], &call.state);

@@ -33,6 +33,11 @@ pub(super) fn sed(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
         judge.ask("unknown_target", "where sed keeps the old file can't be said before it runs");
     }
     for file in files {
+        if let Some(end) = parsed.value("i") {
+            let mut kept = file.clone();
+            kept.extend(end);
+            judge.writes(&kept, state);
+        }
         if parsed.has("i") { judge.writes(file, state) } else { judge.reads(file, state) }
     }
     Flow::plain(call.state)

@@ -119,6 +119,8 @@ impl Judge<'_> {
                     if !for_read || state.functions.contains_key("read") {
                         self.checks_name(&name);
                     }
+                    // Each keeps a list of all that there are.
+                    self.spend(16 * state.variables.len());
                     if command.word_or_name.is_none() {
                         state.set(&name, value.clone());
                     }
@@ -172,6 +174,15 @@ impl Judge<'_> {
     /// functions and commands are not looked for.
     pub(super) fn dispatch(&mut self, arguments: &[Value], state: State, external: bool) -> Flow {
         let Some((name, rest)) = arguments.split_first() else { return Flow::plain(state) };
+        if !self.goes_deeper() {
+            return Flow::plain(state);
+        }
+        let flow = self.dispatched(name, rest, state, external);
+        self.comes_back();
+        flow
+    }
+
+    fn dispatched(&mut self, name: &Value, rest: &[Value], state: State, external: bool) -> Flow {
         let Some(name) = name.known().filter(|_| !name.many).map(str::to_owned) else {
             self.ask("unknown_command", format!("which program {} is can't be said before it runs", name.show()));
             return Flow::plain(state);

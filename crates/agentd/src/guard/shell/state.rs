@@ -14,6 +14,8 @@ const MOST_VALUES: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Function(pub(super) Rc<FunctionBody>);
 
+impl Eq for Function {}
+
 impl PartialEq for Function {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
@@ -21,16 +23,16 @@ impl PartialEq for Function {
 }
 
 /// The state of a shell, as far as the text says it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
     /// What each variable may hold. One that is not here comes from outside.
-    pub(super) variables: BTreeMap<String, Vec<Value>>,
+    pub(super) variables: Rc<BTreeMap<String, Vec<Value>>>,
     /// Where the shell may be; empty where that is not known.
     pub(super) cwd: Vec<Pattern>,
     /// What a name may call.
-    pub(super) functions: BTreeMap<String, Vec<Function>>,
+    pub(super) functions: Rc<BTreeMap<String, Vec<Function>>>,
     /// `$1` and those after it; nothing where they are not known.
-    pub(super) arguments: Option<Vec<Value>>,
+    pub(super) arguments: Option<Rc<Vec<Value>>>,
     /// What is read from standard input.
     pub(super) stdin: Stream,
     /// Whether it ends at the first failure.
@@ -41,17 +43,25 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn join(mut self, other: Self) -> Self {
-        for (name, values) in &other.variables {
-            self.variables.entry(name.clone()).or_insert_with(|| vec![Value::any()]).extend_from_slice(values);
-        }
-        for (name, values) in &mut self.variables {
-            if !other.variables.contains_key(name) {
-                values.push(Value::any());
+        if !Rc::ptr_eq(&self.variables, &other.variables) {
+            let variables = Rc::make_mut(&mut self.variables);
+            for (name, values) in other.variables.iter() {
+                if variables.get(name) == Some(values) {
+                    continue;
+                }
+                variables.entry(name.clone()).or_insert_with(|| vec![Value::any()]).extend_from_slice(values);
             }
-            values.sort();
-            values.dedup();
-            if values.len() > MOST_VALUES {
-                *values = vec![merged(values)];
+            for (name, values) in variables {
+                match other.variables.get(name) {
+                    Some(others) if others == values => continue,
+                    Some(_) => {}
+                    None => values.push(Value::any()),
+                }
+                values.sort();
+                values.dedup();
+                if values.len() > MOST_VALUES {
+                    *values = vec![merged(values)];
+                }
             }
         }
         if self.cwd.is_empty() || other.cwd.is_empty() {
@@ -64,9 +74,12 @@ impl State {
                 self.cwd.clear();
             }
         }
-        for (name, bodies) in other.functions {
-            let own = self.functions.entry(name).or_default();
-            own.extend(bodies.into_iter().filter(|body| !own.contains(body)).collect::<Vec<_>>());
+        if !Rc::ptr_eq(&self.functions, &other.functions) {
+            let functions = Rc::make_mut(&mut self.functions);
+            for (name, bodies) in other.functions.iter() {
+                let own = functions.entry(name.clone()).or_default();
+                own.extend(bodies.iter().filter(|body| !own.contains(body)).cloned().collect::<Vec<_>>());
+            }
         }
         if self.arguments != other.arguments {
             self.arguments = None;
@@ -80,12 +93,12 @@ impl State {
     }
 
     pub(super) fn set(&mut self, name: &str, value: Value) {
-        self.variables.insert(name.to_owned(), vec![value]);
+        Rc::make_mut(&mut self.variables).insert(name.to_owned(), vec![value]);
     }
 
     /// Forgets whatever is not the same in an earlier state.
     pub(super) fn forget_changes(&mut self, earlier: &Self) {
-        for (name, values) in &mut self.variables {
+        for (name, values) in Rc::make_mut(&mut self.variables) {
             if earlier.variables.get(name) != Some(values) {
                 *values = vec![merged(values)];
                 if !values[0].is_plain() {
@@ -100,7 +113,7 @@ impl State {
 
     /// Forgets everything that a part of the text that is not followed could have changed.
     pub(super) fn forget(&mut self) {
-        for values in self.variables.values_mut() {
+        for values in Rc::make_mut(&mut self.variables).values_mut() {
             *values = vec![Value::any()];
         }
         self.cwd.clear();

@@ -23,6 +23,12 @@ pub(super) const OWN: &[(&str, Own)] = &[
     ("getent", getent),
     ("fdisk parted", disk),
     ("dpkg dpkg-query rpm pacman nix-store", package),
+    ("mount", |judge, call| {
+        if call.arguments.is_empty() {
+            return Flow::plain(call.state);
+        }
+        only(judge, call, &["-l", "-v", "--show-labels"], "mount", "changes what is mounted")
+    }),
     ("ldconfig", |judge, call| {
         only(judge, call, &["-p", "-v", "-N", "-X"], "kernel_change", "changes how programs are loaded")
     }),
@@ -109,6 +115,19 @@ const UNITS: &[&str] = &[
     "local-fs",
     "user@",
     "user-",
+    "nftables",
+    "iptables",
+    "ip6tables",
+    "netfilter",
+    "ufw",
+    "firewalld",
+    "shorewall",
+    "fail2ban",
+    "network",
+    "NetworkManager",
+    "auditd",
+    "rsyslog",
+    "apparmor",
 ];
 
 fn systemctl(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {

@@ -5,20 +5,20 @@ use std::collections::HashMap;
 use super::{
     archive, awk,
     call::Kind,
-    files, find, git, network, processes, scripts, sed, system,
+    copies, files, find, git, network, pieces, processes, scripts, sed, system, texts,
     tool::{Operands, Tool, Verbs},
     verbs, wrappers,
 };
 
 /// Ordinary whatever their arguments: they look and say, or compute.
 const PLAIN: &str = "
-    true false : echo printf test [ [[ ]] pwd sleep usleep seq cal ncal uname id whoami groups who w users last lastlog uptime free ps pgrep pidof
+    true false : echo printf test [ [[ ]] pwd sleep usleep seq cal ncal uname id whoami groups who w users last lastlog uptime free pgrep pidof
     pstree vmstat iostat mpstat  lscpu lsblk lsmem lspci lsusb lsmod lsns lslocks lsipc lslogins lsfd nproc arch tty locale getconf basename
     dirname realpath readlink which whereis type df stat ls dir vdir yes factor expr numfmt tput clear printenv  findmnt
     mountpoint namei pathchk ping ping4 ping6 tracepath traceroute traceroute6 host nslookup whois getfacl getfattr lsattr getcap
     hostid logname runlevel systemd-detect-virt systemd-path systemd-escape systemd-cgls systemd-cgtop systemd-id128 modinfo acpi 
     numastat       lsb_release tr uuidgen mcookie ascii tzselect zdump
-       pinky errno apropos whatis infocmp lsinitramfs stty getopt 
+       pinky errno apropos whatis infocmp lsinitramfs getopt 
      gettext ngettext envsubst  showmount arping ts
 ";
 
@@ -31,8 +31,7 @@ const TOOLS: &[(&str, Tool)] = &[
     // No option is said to take a value that might take none: what stands after it would go unseen.
     (
         "cat tac rev hd cksum sum crc32 md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum b3sum xxhsum comm colrm uuencode zcat gzcat bzcat \
-      xzcat lzcat zstdcat lz4cat lzmore zmore bzmore readelf objdump nm size      pdfinfo     \
-      cksfv  tailf look tsort ptx bc",
+      xzcat lzcat zstdcat lz4cat lzmore zmore bzmore pdfinfo cksfv tailf look tsort bc",
         tool("", Operands::Read),
     ),
     (
@@ -56,21 +55,15 @@ const TOOLS: &[(&str, Tool)] = &[
     ("join", tool("-:t= -:1= -:2= -:o= -:e= -:a= -:v= -:j=", Operands::Read)),
     ("od", tool("-:t,format= -:N,read-bytes= -:A,address-radix= -:j,skip-bytes= -:S=?", Operands::Read)),
     ("hexdump", tool("-:n,length= -:s,skip= -:e,format= r:f,format-file=", Operands::Read)),
-    ("strings", tool("-:n,bytes= -:e,encoding=", Operands::Read)),
     ("base64 base32 basenc", tool("-:w,wrap=", Operands::Read)),
     ("cmp", tool("-:n,bytes= -:i,ignore-initial=", Operands::Read)),
+    ("ptx", tool("", Operands::Write)),
+    ("stty", tool("r:F,file=", Operands::Ignored)),
     ("dig", tool("r:f= r:k= -:b= -:c= -:p= -:q= -:t= -:x= -:y=", Operands::Ignored)),
-    (
-        "less more most pg",
-        tool(
-            "a:o,log-file= a:O,LOG-FILE= a:k,lesskey-file= a:lesskey-src= a:lesskey-content= a:P,prompt= a:T,tag-file= -:p,pattern= -:x,tabs= -:b= -:h= -:j= -:y= -:z=",
-            Operands::Read,
-        ),
-    ),
     (
         "sort",
         tool(
-            "w:o,output= a:compress-program= r:files0-from= -:k,key= -:t,field-separator= -:S,buffer-size= b:T,temporary-directory= -:parallel= -:batch-size= r:random-source=",
+            "w:o,output= a:compress-program= a:files0-from= -:k,key= -:t,field-separator= -:S,buffer-size= b:T,temporary-directory= -:parallel= -:batch-size= r:random-source=",
             Operands::Read,
         ),
     ),
@@ -103,33 +96,21 @@ const TOOLS: &[(&str, Tool)] = &[
         "file",
         tool("a:C,compile r:m,magic-file= r:f,files-from= -:F,separator= -:e,exclude= -:P,parameter=", Operands::Read),
     ),
-    (
-        "jq gojq jaq",
-        tool("r:f,from-file= -:arg= -:argjson= a:slurpfile a:rawfile a:L -:indent=", Operands::PatternThenRead),
-    ),
     ("iconv", tool("w:o,output= -:f,from-code= -:t,to-code=", Operands::Read)),
     (
         "xmllint",
         tool(
-            "w:o,output= a:shell -:xpath= -:encode= r:schema= r:dtdvalid= r:relaxng= a:catalogs a:noent a:loaddtd",
+            "w:o,output= a:shell -:xpath= -:encode= r:schema= r:dtdvalid= r:relaxng= a:catalogs a:noent a:loaddtd a:xinclude a:noxincludenode",
             Operands::Read,
         ),
     ),
     (
         "tree",
         tool(
-            "w:o= -:L= -:P= -:I= -:H= -:T= -:charset= -:filelimit= r:fromfile r:gitfile= r:infofile= -:sort=?",
+            "w:o= -:L= -:P= -:I= -:H= -:T= -:charset= -:filelimit= a:fromfile a:fromtabfile a:R r:gitfile= r:infofile= -:sort=?",
             Operands::Ignored,
         ),
     ),
-    (
-        "split",
-        tool(
-            "a:filter= -:a,suffix-length= -:b,bytes= -:C,line-bytes= -:l,lines= -:n,number= -:additional-suffix= -:t,separator=",
-            Operands::ReadThenWrite,
-        ),
-    ),
-    ("csplit", tool("w:f,prefix= -:b,suffix-format= -:n,digits=", Operands::Read)),
     ("hostname dnsdomainname nisdomainname domainname", tool("a:F,file= a:b,boot", Operands::Asks)),
     (
         "dmesg",
@@ -179,9 +160,8 @@ const TOOLS: &[(&str, Tool)] = &[
             Operands::Read,
         ),
     ),
-    ("mkdir", tool("-:m,mode= -:p,parents -:Z,context=?", Operands::Write)),
-    ("mkfifo", tool("-:m,mode= -:Z,context=?", Operands::Write)),
-    ("rmdir unlink", tool("-:p,parents", Operands::Write)),
+    ("mkdir", tool("-:m,mode= -:p,parents -:Z -:context=?", Operands::Write)),
+    ("mkfifo", tool("-:m,mode= -:Z -:context=?", Operands::Write)),
     ("touch", tool("-:d,date= -:t= r:r,reference= -:time=", Operands::Write)),
     ("truncate", tool("-:s,size= r:r,reference=", Operands::Write)),
     ("tee sponge", tool("-:output-error=?", Operands::Write)),
@@ -192,13 +172,6 @@ const TOOLS: &[(&str, Tool)] = &[
     ),
     ("mktemp", tool("b:p,tmpdir=? -:suffix=", Operands::Write)),
     ("sync", tool("m:d m:f", Operands::Read)),
-    (
-        "gzip gunzip bzip2 bunzip2 xz unxz lzma unlzma zstd unzstd lz4 compress uncompress pigz pbzip2",
-        tool(
-            "m:c,stdout,to-stdout -:S,suffix= w:o,output= -:T,threads= -:M= m:l,list m:t,test m:recursive,r r:D= -:p= -:b=",
-            Operands::Write,
-        ),
-    ),
     (
         "pv",
         tool(
@@ -227,7 +200,7 @@ const ASKS: &[(&str, &str, &str)] = &[
     (
         "mount",
         "changes what is mounted",
-        "mount umount mount.cifs mount.nfs fusermount fusermount3 swapon swapoff pivot_root udisksctl sshfs bindfs overlayfs",
+        "umount mount.cifs mount.nfs fusermount fusermount3 swapon swapoff pivot_root udisksctl sshfs bindfs overlayfs",
     ),
     ("reboot", "restarts the machine", "reboot kexec"),
     (
@@ -358,6 +331,9 @@ pub(super) fn table() -> HashMap<&'static str, Kind> {
     }
     let own = files::OWN
         .iter()
+        .chain(copies::OWN)
+        .chain(pieces::OWN)
+        .chain(texts::OWN)
         .chain(find::OWN)
         .chain(wrappers::OWN)
         .chain(scripts::OWN)

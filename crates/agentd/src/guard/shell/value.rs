@@ -66,6 +66,8 @@ impl Value {
     pub(super) fn push(&mut self, bit: Bit) {
         match (self.bits.last_mut(), bit) {
             (Some(Bit::Text(last)), Bit::Text(text)) => last.push_str(&text),
+            // Twice anything is no more than once.
+            (Some(Bit::Any), Bit::Any) | (Some(Bit::Star), Bit::Star) => {}
             (_, bit) => self.bits.push(bit),
         }
     }
@@ -90,6 +92,11 @@ impl Value {
             [Bit::Text(text)] => Some(text),
             _ => None,
         }
+    }
+
+    /// How much memory it takes, about.
+    pub(super) fn size(&self) -> usize {
+        self.bits.iter().map(|bit| if let Bit::Text(text) = bit { text.len() + 16 } else { 16 }).sum()
     }
 
     /// What is known of its beginning.

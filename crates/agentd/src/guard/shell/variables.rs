@@ -1,5 +1,7 @@
 //! Commands of the shell that set its variables and options.
 
+use std::rc::Rc;
+
 use super::{
     names,
     options::{self, Style},
@@ -113,16 +115,16 @@ impl Judge<'_> {
                 if argument.may_be_option() {
                     self.ask("environment", "which option is set can't be said before it runs");
                 }
-                state.arguments = Some(std::iter::once(argument).chain(rest).cloned().collect());
+                state.arguments = Some(Rc::new(std::iter::once(argument).chain(rest).cloned().collect()));
                 return Flow::plain(state);
             };
             let Some(letters) = text.strip_prefix(['-', '+']) else {
-                state.arguments = Some(std::iter::once(argument).chain(rest).cloned().collect());
+                state.arguments = Some(Rc::new(std::iter::once(argument).chain(rest).cloned().collect()));
                 return Flow::plain(state);
             };
             let on = text.starts_with('-');
             if text == "--" || text == "-" {
-                state.arguments = Some(rest.cloned().collect());
+                state.arguments = Some(Rc::new(rest.cloned().collect()));
                 return Flow::plain(state);
             }
             for letter in letters.chars() {

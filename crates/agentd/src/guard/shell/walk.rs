@@ -17,6 +17,10 @@ use crate::guard::{Reason, pattern::Pattern};
 
 /// So many commands are judged in one text: loops over literals multiply.
 const MOST_STEPS: usize = 3000;
+/// So many bytes are put together from variables and arguments: each may double what it takes.
+const MOST_EFFORT: usize = 4 << 20;
+/// Commands inside commands are judged so deep: each takes its part of the stack.
+const DEEPEST_COMMAND: usize = 64;
 /// Texts inside texts are judged so deep.
 pub(super) const DEEPEST: usize = 16;
 /// One judgement of one text.
@@ -25,7 +29,11 @@ pub(super) struct Judge<'a> {
     pub(super) dialect: Dialect,
     pub(super) reasons: Vec<Reason>,
     steps: usize,
+    /// How much was put together from variables and arguments, in bytes.
+    effort: usize,
     depth: usize,
+    /// How many commands are around: those that run others, groups, loops, functions.
+    around: usize,
     /// How many background commands and pipelines are around.
     pub(super) parallel: usize,
     /// The functions being called, and how parallel it was when they were.
@@ -40,6 +48,8 @@ pub(super) struct Judge<'a> {
     pub(super) defaulted: Vec<String>,
     /// What the text may write.
     pub(super) written: Vec<Pattern>,
+    /// Symbolic links that the text makes.
+    pub(super) links: Vec<Pattern>,
     /// Files whose contents decided something.
     pub(super) relied_on: Vec<PathBuf>,
 }
@@ -51,7 +61,9 @@ impl<'a> Judge<'a> {
             dialect,
             reasons: vec![],
             steps: 0,
+            effort: 0,
             depth: 0,
+            around: 0,
             parallel: 0,
             calls: vec![],
             defined: vec![],
@@ -60,6 +72,7 @@ impl<'a> Judge<'a> {
             returns: vec![],
             defaulted: vec![],
             written: vec![],
+            links: vec![],
             relied_on: vec![],
         }
     }
@@ -96,6 +109,11 @@ impl<'a> Judge<'a> {
             self.ask("too_complex", "it is nested too deep to be judged");
             return Flow::plain(state);
         }
+        // It costs more to read a text than to put it together.
+        self.spend(text.len() * 8);
+        if self.is_exhausted() {
+            return Flow::plain(state);
+        }
         match parse::parse(text, self.dialect) {
             Err(trouble) => {
                 self.ask("unparsed", format!("it can't be read: {}", trouble.0));
@@ -109,6 +127,34 @@ impl<'a> Judge<'a> {
                 flow
             }
         }
+    }
+
+    /// Counts what was put together; too much of it asks, and nothing more is looked at.
+    pub(super) fn spend(&mut self, bytes: usize) {
+        self.effort = self.effort.saturating_add(bytes);
+        if self.effort > MOST_EFFORT {
+            self.ask("too_complex", "it puts too much together to be judged");
+        }
+    }
+
+    /// Goes into a command; nothing more is looked at, and it asks, where it is too deep.
+    pub(super) fn goes_deeper(&mut self) -> bool {
+        if self.around >= DEEPEST_COMMAND {
+            self.ask("too_complex", "it is nested too deep to be judged");
+            return false;
+        }
+        self.around += 1;
+        true
+    }
+
+    /// Comes out of a command.
+    pub(super) fn comes_back(&mut self) {
+        self.around -= 1;
+    }
+
+    /// Whether it was found to be too much; it asks already then.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.steps > MOST_STEPS || self.effort > MOST_EFFORT
     }
 
     /// Judges a text in a shell of its own.
@@ -190,8 +236,19 @@ impl<'a> Judge<'a> {
         self.steps += 1;
         if self.steps > MOST_STEPS {
             self.ask("too_complex", "it has too many commands to be judged");
+        }
+        if self.is_exhausted() {
             return Flow::plain(state);
         }
+        if !self.goes_deeper() {
+            return Flow::plain(state);
+        }
+        let flow = self.entered(command, state);
+        self.comes_back();
+        flow
+    }
+
+    fn entered(&mut self, command: &Command, state: State) -> Flow {
         match command {
             Command::Simple(simple) => self.simple(simple, state),
             Command::Compound(compound, redirects) => self.compound(compound, redirects.as_ref(), state),

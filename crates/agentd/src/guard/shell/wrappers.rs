@@ -1,5 +1,7 @@
 //! Programs that run another program: what they run is judged.
 
+use std::rc::Rc;
+
 use super::{
     call::Call,
     options::{self, Style},
@@ -104,7 +106,7 @@ fn env(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
 }
 
 fn sudo(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
-    let description = "m:i,login m:s,shell m:e,edit -:n,non-interactive -:b,background -:E,preserve-env=? -:H,set-home -:u,user= -:g,group= -:p,prompt= -:k,reset-timestamp \
+    let description = "m:i,login m:s,shell m:e,edit -:n,non-interactive -:b,background -:E -:preserve-env=? -:H,set-home -:u,user= -:g,group= -:p,prompt= -:k,reset-timestamp \
         -:K,remove-timestamp -:v,validate -:A,askpass -:S,stdin -:C,close-from= -:T,command-timeout= a:R,chroot= m:D,chdir= m:l,list a:h,host= -:P -:B a:r,role= a:t,type= a:L";
     let parsed = options::parse(call.arguments, description, Style { leading: true, ..Style::default() });
     judge.parsed_options(&parsed, description, &call);
@@ -161,7 +163,7 @@ fn su(judge: &mut Judge<'_>, call: Call<'_>) -> Flow {
                 match text.known() {
                     Some(text) => {
                         let mut inner = call.state.clone();
-                        inner.functions.clear();
+                        inner.functions = Rc::default();
                         if parsed.has("l") || parsed.operands.first().and_then(Value::known) == Some("-") {
                             inner.cwd.clear();
                         }
@@ -203,7 +205,7 @@ fn shell_text(judge: &mut Judge<'_>, text: &Value, call: &Call<'_>) {
     match text.known().filter(|_| !text.many) {
         Some(text) => {
             let mut inner = call.state.clone();
-            inner.functions.clear();
+            inner.functions = Rc::default();
             judge.in_shell(text, &[Dialect::Sh, Dialect::Bash], &inner);
         }
         None => judge.ask("hidden_command", format!("what {} runs can't be said before it runs", call.name)),

@@ -1,13 +1,12 @@
 //! Checking a ledger of a million events, against SHA-256 alone over the same bytes in memory.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
-use osmoda_ledger::{Ledger, verify_file};
+use osmoda_ledger::verify_file;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
-use tokio::task::JoinSet;
 
-use super::event;
+use super::fill;
 use crate::{
     Failure,
     bench::{
@@ -18,12 +17,11 @@ use crate::{
 
 const ROUNDS: usize = 9;
 const EVENTS: usize = 1_000_000;
-const CALLERS: usize = 1000;
 
 pub(in crate::bench) fn run() -> Result<Vec<Row>, Failure> {
     let folder = tempfile::tempdir_in(crate::bench::suite::programs()?).map_err(Failure::bench)?;
     let path = folder.path().join("ledger.db");
-    fill(&path)?;
+    fill(&path, EVENTS)?;
     let messages = messages(&path)?;
     let [ours, sha2]: [Rounds; 2] = alternate(ROUNDS, |contender| {
         whole(EVENTS, || match contender {
@@ -49,25 +47,6 @@ pub(in crate::bench) fn run() -> Result<Vec<Row>, Failure> {
         ratio: ours.ratio_to(&sha2),
         goal: Goal::AtMost(2.0),
     }])
-}
-
-/// A ledger as the ledger itself writes it.
-fn fill(path: &Path) -> Result<(), Failure> {
-    let ledger = Arc::new(Ledger::open(path).map_err(Failure::bench)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::bench)?;
-    runtime.block_on(async {
-        let mut callers = JoinSet::new();
-        for caller in 0..CALLERS {
-            let ledger = ledger.clone();
-            callers.spawn(async move {
-                for number in 0..EVENTS / CALLERS {
-                    ledger.append(event(caller + number * CALLERS)).await.map_err(Failure::bench)?;
-                }
-                Ok::<(), Failure>(())
-            });
-        }
-        callers.join_all().await.into_iter().collect()
-    })
 }
 
 /// What is hashed of each event, one after the other, and where each ends.

@@ -1,16 +1,19 @@
 //! What must ask, and why.
 
-use super::{super::LONGEST, Dialect, Machine, acts, disguises, shown};
+use super::{super::LONGEST, Dialect, Machine, acts, copies, disguises, machine, readers, runners, shown, texts};
 
-/// All of both tables.
+/// All of the tables.
 pub(super) fn cases() -> impl Iterator<Item = (&'static str, &'static str)> {
-    disguises::CASES.iter().chain(acts::CASES).copied()
+    [disguises::CASES, acts::CASES, copies::CASES, readers::CASES, runners::CASES, texts::CASES, machine::CASES]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 #[test]
 fn each_of_them_asks_for_its_reason() {
     let machine = Machine::new();
-    assert!(cases().count() >= 250);
+    assert!(cases().count() >= 1700);
     let mut wrong = Vec::new();
     for (command, code) in cases() {
         let verdict = machine.judge(command);
@@ -95,4 +98,53 @@ fn a_folder_that_may_not_be_entered_leaves_the_shell_where_it_is() {
         let verdict = machine.judge_in(command, "/etc");
         assert_eq!(verdict.asks(), asks, "{command:?}: {:?}", shown(&verdict));
     }
+}
+
+/// Where agentd judges, the stack is no larger than this.
+#[test]
+fn no_nesting_takes_more_than_the_stack_of_a_worker() {
+    let nested = |open: &str, close: &str, count: usize| format!("{}ls{}", open.repeat(count), close.repeat(count));
+    let quoted = (0..14).fold("ls".to_owned(), |inner, _| format!("eval '{}'", inner.replace('\'', "'\\''")));
+    let mut texts = vec![
+        "env ".repeat(15_000) + "ls",
+        "nice env timeout 5 ".repeat(3000) + "ls",
+        "sudo ".repeat(12_000) + "ls",
+        "xargs ".repeat(10_000),
+        "command ".repeat(8000) + "ls",
+        "builtin eval ".repeat(4000),
+        "busybox ".repeat(8000),
+        "find . -exec ".repeat(4000),
+        "! ".repeat(30_000) + "ls",
+        "time ".repeat(12_000) + "ls",
+        format!("echo $(({}1{}))", "(".repeat(8000), ")".repeat(8000)),
+        format!("{}f0", (0..1500).map(|i| format!("f{i}() {{ f{}; }};", i + 1)).collect::<String>()),
+        format!("{}f0", (0..60).map(|i| format!("f{i}() {{ env f{0}; {{ f{0}; }}; }};", i + 1)).collect::<String>()),
+        quoted.clone(),
+        format!("{}{quoted}{}", "if :; then ".repeat(14), "; fi".repeat(14)),
+    ];
+    for count in [5, 12, 19, 25, 1000] {
+        for (open, close) in [
+            ("( ", " )"),
+            ("{ ", "; }"),
+            ("if :; then ", "; fi"),
+            ("while :; do ", "; done"),
+            ("case x in x) ", ";; esac"),
+            ("f() { ", "; }"),
+            ("echo $(", ")"),
+            ("echo \"$(", ")\""),
+            ("x=${y:-", "}"),
+            ("[[ ( ", " ) ]]"),
+            ("echo $((1+$((", "))))"),
+            ("{a,", "}"),
+        ] {
+            texts.push(nested(open, close, count));
+        }
+    }
+    for text in texts {
+        let judged = std::thread::Builder::new().stack_size(2 << 20).spawn(move || Machine::new().judge(&text).asks());
+        judged.unwrap().join().unwrap();
+    }
+    let machine = Machine::new();
+    assert_eq!(machine.judge(&("env ".repeat(200) + "ls")).reasons()[0].code, "too_complex");
+    assert!(!machine.judge(&("env ".repeat(20) + "ls")).asks());
 }

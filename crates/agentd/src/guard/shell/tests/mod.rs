@@ -7,9 +7,15 @@ use crate::guard::{GuardConfig, GuardedPaths, OwnPaths, Verdict};
 
 mod acts;
 mod asks;
+mod copies;
 mod disguises;
+mod machine;
 mod passes;
+mod readers;
 mod robust;
+mod runners;
+mod texts;
+mod work;
 
 /// A machine to judge on: the suite where it is installed, a caller in a folder of its own.
 struct Machine {

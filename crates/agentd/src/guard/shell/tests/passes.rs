@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Dialect, Machine, shown};
+use super::{Dialect, Machine, shown, work};
 
 pub(super) const CASES: &[&str] = &[
     "",
@@ -236,6 +236,9 @@ pub(super) const CASES: &[&str] = &[
     "bash -c 'x=(a b c); echo ${#x[@]}'",
     "sh -c 'echo \"$1\"' _ hello",
     "eval 'echo hi'",
+    "x='ls -la'; $x",
+    "( (ls) )",
+    "( (ls) && (pwd) ) | sort",
     "set -eu; echo ok",
     "set -euxo pipefail 2>/dev/null || true",
     "set -- a b; echo $# $1",
@@ -278,7 +281,7 @@ pub(super) const CASES: &[&str] = &[
 fn none_of_them_asks() {
     let machine = Machine::new();
     let mut wrong = Vec::new();
-    for command in CASES {
+    for command in CASES.iter().chain(work::CASES) {
         // An absolute folder that is nobody's, and one of the caller's own.
         for cwd in ["/home/ada/project", "/srv/app"] {
             let verdict = machine.judge_in(command, cwd);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{super::scan, Dialect, Machine, asks, passes, shown};
+use super::{super::scan, Dialect, Machine, asks, passes, shown, work};
 
 /// Enough to be different every time, and the same on every machine.
 struct Dice(u64);
@@ -175,6 +175,7 @@ fn plain_wrappings_leave_ordinary_work_ordinary() {
     let mut wrong = Vec::new();
     for command in passes::CASES
         .iter()
+        .chain(work::CASES)
         .filter(|command| !command.contains("return") && !command.is_empty() && !command.starts_with('#'))
     {
         for text in [

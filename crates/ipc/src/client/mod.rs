@@ -1,5 +1,8 @@
 //! The typed client: one call is one method, over a pool of kept connections to one daemon's socket.
 
+mod connection;
+mod error;
+
 use std::{
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -8,18 +11,22 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{body::Incoming, client::conn::http1::SendRequest};
+use http_body_util::{BodyExt, Collected, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
+use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
+use self::connection::{Connection, Unanswered};
+pub use self::error::CallError;
 use crate::{
     assemble::disassemble,
     caller::{ROLE, Role},
-    endpoint::{Endpoint, EndpointInfo, Method},
+    endpoint::{DEFAULT_DEADLINE, Endpoint, EndpointInfo, Method},
     fault::{Envelope, Fault},
     request_id::{REQUEST_ID, RequestId},
+    websocket::WebSocket,
 };
 
 /// The largest answer that a client takes: 64 MiB.
@@ -30,52 +37,7 @@ const KEPT: usize = 8;
 const CONNECT: Duration = Duration::from_secs(5);
 /// What a call gets beyond its endpoint's own deadline before the daemon counts as hanging.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Why a call has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// Nobody listens at the socket.
-    #[error("{daemon} can't be reached at {socket}")]
-    Unreachable {
-        /// The daemon's name.
-        daemon: String,
-        /// Where it should listen.
-        socket: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// It was reached and did not answer in time.
-    #[error("{daemon} did not answer within {} s", .after.as_secs())]
-    Hangs {
-        /// The daemon's name.
-        daemon: String,
-        /// How long the client waited.
-        after: Duration,
-    },
-    /// The connection broke, or what came back is not what the contract says.
-    #[error("{daemon} broke off or answered what nobody understands: {why}")]
-    Broken {
-        /// The daemon's name.
-        daemon: String,
-        /// What was wrong.
-        why: String,
-    },
-    /// The daemon, or the request on its way there, said no.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
-impl From<CallError> for Fault {
-    fn from(error: CallError) -> Self {
-        let code = match &error {
-            CallError::Fault(fault) => return fault.clone(),
-            CallError::Unreachable { .. } => "unavailable",
-            CallError::Hangs { .. } => return Self::timeout("daemon_hangs", error.to_string()),
-            CallError::Broken { .. } => "daemon_broken",
-        };
-        Self::unavailable(code, format!("{error}; see agentctl status")).with_private(crate::fault::chain(&error))
-    }
-}
+const CLOSED: &str = "it closes its connections at once";
 
 /// An answer as it came, whatever its status.
 #[derive(Clone, Debug)]
@@ -120,7 +82,7 @@ impl Chunks {
 pub struct Client {
     socket: PathBuf,
     role: Option<Role>,
-    kept: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    kept: Mutex<Vec<Connection>>,
 }
 
 impl Client {
@@ -192,7 +154,7 @@ impl Client {
         let request = self.request(Method::Get, target.to_owned(), Vec::new(), &RequestId::generate(), headers)?;
         let deadline = Duration::from_secs(30) + GRACE;
         let begin = async {
-            let (response, _connection) = self.send(request).await?;
+            let response = self.send(request).await?;
             let status = response.status();
             if status.is_success() {
                 return Ok(Chunks { body: response.into_body(), daemon: self.daemon() });
@@ -202,6 +164,41 @@ impl Client {
         };
         let begun = tokio::time::timeout(deadline, begin).await;
         begun.unwrap_or_else(|_| Err(CallError::Hangs { daemon: self.daemon(), after: deadline }))
+    }
+
+    /// Opens a WebSocket; a fault where the daemon refuses.
+    pub async fn websocket(&self, target: &str) -> Result<WebSocket, CallError> {
+        let key = generate_key();
+        let headers = [
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", key.as_str()),
+        ];
+        let request = self.request(Method::Get, target.to_owned(), Vec::new(), &RequestId::generate(), &headers)?;
+        let deadline = Duration::from_secs(30) + GRACE;
+        let open = async {
+            let broken = |error: hyper::Error| self.broken(crate::fault::chain(&error));
+            let handshake = hyper::client::conn::http1::handshake(TokioIo::new(self.dial().await?)).await;
+            let (mut connection, driver) = handshake.map_err(broken)?;
+            tokio::spawn(driver.with_upgrades());
+            let response = connection.send_request(request).await.map_err(broken)?;
+            let status = response.status();
+            if status != StatusCode::SWITCHING_PROTOCOLS {
+                let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+                return Err(self.fault(status, &body.map_err(|error| self.broken(error.to_string()))?.to_bytes()));
+            }
+            let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+            if accepted != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
+                return Err(self.broken("the WebSocket's key was not accepted"));
+            }
+            let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
+            let parts = upgraded.downcast::<TokioIo<UnixStream>>();
+            let parts = parts.map_err(|_| self.broken("the WebSocket's connection is another one"))?;
+            Ok(WebSocket::client(parts.io.into_inner(), parts.read_buf).await)
+        };
+        let opened = tokio::time::timeout(deadline, open).await;
+        opened.unwrap_or_else(|_| Err(CallError::Hangs { daemon: self.daemon(), after: deadline }))
     }
 
     fn request(
@@ -233,16 +230,26 @@ impl Client {
     }
 
     async fn reply(&self, request: Request<Full<Bytes>>, deadline: Duration) -> Result<Reply, CallError> {
-        let exchange = async {
-            let (response, connection) = self.send(request).await?;
-            let (parts, body) = response.into_parts();
-            let body = Limited::new(body, LARGEST_ANSWER).collect().await;
-            let body = body.map_err(|error| self.broken(error.to_string()))?.to_bytes();
-            self.keep(connection);
-            Ok(Reply { status: parts.status, headers: parts.headers, body })
-        };
-        let replied = tokio::time::timeout(deadline, exchange).await;
-        replied.unwrap_or_else(|_| Err(CallError::Hangs { daemon: self.daemon(), after: deadline }))
+        let mut unsent = request;
+        loop {
+            let (mut connection, is_kept) = self.open().await?;
+            let reply = connection.limit(deadline, async |sender| {
+                let (parts, body) = sender.send(unsent).await?.into_parts();
+                let body = Limited::new(body, LARGEST_ANSWER).collect().await;
+                Ok((parts, body.map(Collected::to_bytes)))
+            });
+            match reply.await {
+                Some(Ok((parts, Ok(body)))) => {
+                    self.keep(connection);
+                    return Ok(Reply { status: parts.status, headers: parts.headers, body });
+                }
+                Some(Ok((_, Err(error)))) => return Err(self.broken(error.to_string())),
+                Some(Err(Unanswered::Unsent(request))) if is_kept => unsent = *request,
+                Some(Err(Unanswered::Unsent(_))) => return Err(self.broken(CLOSED)),
+                Some(Err(Unanswered::Broken(error))) => return Err(self.broken(crate::fault::chain(&error))),
+                None => return Err(CallError::Hangs { daemon: self.daemon(), after: deadline }),
+            }
+        }
     }
 
     async fn exchange(
@@ -260,48 +267,49 @@ impl Client {
         }
     }
 
-    /// Sends over a kept connection, or a new one where none is left or the kept one had been closed meanwhile.
-    async fn send(
-        &self,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<(Response<Incoming>, SendRequest<Full<Bytes>>), CallError> {
-        while let Some(mut connection) = self.take_kept() {
-            if connection.ready().await.is_err() {
-                continue;
-            }
-            match connection.try_send_request(request).await {
-                Ok(response) => return Ok((response, connection)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(self.broken(error.into_error().to_string())),
-                },
+    /// Sends over a connection that nobody else uses from here on.
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, CallError> {
+        let mut unsent = request;
+        loop {
+            let (connection, is_kept) = self.open().await?;
+            match connection.detach().send(unsent).await {
+                Ok(response) => return Ok(response),
+                Err(Unanswered::Unsent(request)) if is_kept => unsent = *request,
+                Err(Unanswered::Unsent(_)) => return Err(self.broken(CLOSED)),
+                Err(Unanswered::Broken(error)) => return Err(self.broken(crate::fault::chain(&error))),
             }
         }
-        let mut connection = self.connect().await?;
-        let response =
-            connection.send_request(request).await.map_err(|error| self.broken(crate::fault::chain(&error)))?;
-        Ok((response, connection))
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, CallError> {
-        let stream = match tokio::time::timeout(CONNECT, UnixStream::connect(&self.socket)).await {
-            Ok(Ok(stream)) => stream,
+    /// A kept connection, which may have been closed meanwhile, or a new one where none is left; and which it is.
+    async fn open(&self) -> Result<(Connection, bool), CallError> {
+        match self.take_kept() {
+            Some(kept) => Ok((kept, true)),
+            // Rarely needed, and its future is large.
+            None => Ok((Box::pin(self.connect()).await?, false)),
+        }
+    }
+
+    async fn dial(&self) -> Result<UnixStream, CallError> {
+        match tokio::time::timeout(CONNECT, UnixStream::connect(&self.socket)).await {
+            Ok(Ok(stream)) => Ok(stream),
             Ok(Err(source)) => {
-                return Err(CallError::Unreachable { daemon: self.daemon(), socket: self.socket.clone(), source });
+                Err(CallError::Unreachable { daemon: self.daemon(), socket: self.socket.clone(), source })
             }
-            Err(_) => return Err(CallError::Hangs { daemon: self.daemon(), after: CONNECT }),
-        };
-        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-        let (connection, driver) = handshake.map_err(|error| self.broken(error.to_string()))?;
-        tokio::spawn(driver);
-        Ok(connection)
+            Err(_) => Err(CallError::Hangs { daemon: self.daemon(), after: CONNECT }),
+        }
     }
 
-    fn take_kept(&self) -> Option<SendRequest<Full<Bytes>>> {
+    async fn connect(&self) -> Result<Connection, CallError> {
+        let connection = Connection::over(self.dial().await?, DEFAULT_DEADLINE + GRACE).await;
+        connection.map_err(|error| self.broken(error.to_string()))
+    }
+
+    fn take_kept(&self) -> Option<Connection> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn keep(&self, connection: SendRequest<Full<Bytes>>) {
+    fn keep(&self, connection: Connection) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT && !connection.is_closed() {
             kept.push(connection);

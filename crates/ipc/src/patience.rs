@@ -1,7 +1,8 @@
-//! How long a connection's next head may take: hyper sets such a deadline before each request and drops it after.
+//! Deadlines that are nearly always kept: of a connection's next head, and of a call's answer.
 
 use std::{
-    pin::Pin,
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -11,13 +12,24 @@ use hyper::rt::{Sleep, Timer};
 
 /// One timer of the runtime's for all deadlines of a connection. A request that comes in time, which is nearly every one,
 /// neither sets nor removes a timer: the one that is set goes off early, once, and is set anew for what is left.
-#[derive(Clone)]
-pub(super) struct Patience(Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Patience(Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>);
 
 impl Patience {
     /// For deadlines that are `usual` away.
-    pub(super) fn new(usual: Duration) -> Self {
+    pub(crate) fn new(usual: Duration) -> Self {
         Self(Arc::new(Mutex::new(Box::pin(tokio::time::sleep(usual)))))
+    }
+
+    /// What the work gives, or `None` after so long.
+    pub(crate) async fn limit<T>(&self, after: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let mut wait = Wait { patience: self.clone(), deadline: tokio::time::Instant::now() + after };
+        let mut work = pin!(work);
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => Pin::new(&mut wait).poll(cx).map(|()| None),
+        })
+        .await
     }
 }
 
