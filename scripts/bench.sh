@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the suite promises of its speed, measured: one row a promise, each against a peer in the same run.
 #   scripts/bench.sh [--json] [NAME...]    these promises (hop append verify journal proof stream
-#                                          backup mcp sign status tools), or all
+#                                          backup mcp sandbox sign status tools), or all
 # The status is 1 where a promise does not hold. `status` and `journal` boot a systemd of their own and need
 # root; without root they are left out. Quiet the machine first: ratios bear company, times do not.
 set -euo pipefail
@@ -23,7 +23,7 @@ while (($#)); do
     shift
 done
 if ((${#names[@]} == 0)); then
-    names=(hop append verify proof stream backup mcp sign tools)
+    names=(hop append verify proof stream backup mcp sandbox sign tools)
     if ((EUID == 0)); then names+=(status journal); else warn "not root: status and journal are left out"; fi
 fi
 
@@ -38,5 +38,23 @@ if [[ " ${names[*]} " =~ " "(mcp|sign)" " ]]; then
     export BENCH_SDK=$PEER
     peer viem
     export BENCH_VIEM=$PEER
+fi
+if [[ " ${names[*]} " == *" sandbox "* ]]; then
+    need_apt bubblewrap ripgrep socat
+    # Where everybody may go, since nobody runs it.
+    peer node
+    _folder_of_srt=''
+    TMPDIR=/var/tmp scratch _folder_of_srt
+    chmod 755 "$_folder_of_srt"
+    install -m 755 "$PEER" "$_folder_of_srt/node"
+    peer sandbox-runtime
+    cp -r -- "${PEER%/node_modules/*}/node_modules" "$_folder_of_srt/"
+    printf '{"network":{"allowedDomains":[],"deniedDomains":[]},"filesystem":{"denyRead":[],"allowWrite":["/tmp"],"denyWrite":[]}}\n' >"$_folder_of_srt/settings.json"
+    printf '#!/bin/sh\nexec %s/node %s/node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js --settings %s/settings.json "$@"\n' \
+        "$_folder_of_srt" "$_folder_of_srt" "$_folder_of_srt" >"$_folder_of_srt/srt"
+    chmod -R a+rX "$_folder_of_srt" && chmod 755 "$_folder_of_srt/srt"
+    export BENCH_SRT=$_folder_of_srt/srt
+    "$(build_folder)/release/xtask" bench "${json[@]}" "${names[@]}"
+    exit
 fi
 exec "$(build_folder)/release/xtask" bench "${json[@]}" "${names[@]}"

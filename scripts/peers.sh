@@ -8,13 +8,14 @@ set -euo pipefail
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages anvil solc
-    websockets sandbox-runtime)
+    websockets sandbox-runtime specify)
 
 # peer NAME: sets PEER to the path of the peer's command: a Python with the SDK, a program, or the SDK's folder.
 peer() {
     local name=$1
     case $name in
     mcp-v1 | mcp-v2 | a2a | websockets) _peer_python "$name" bin/python ;;
+    specify) _peer_python "$name" bin/specify ;;
     amagi) _peer_python "$name" bin/amagi-mcp-probe ;;
     node) _peer_npm "$name" "node-linux-$(_npm_machine)@22.23.3" "node_modules/node-linux-$(_npm_machine)/bin/node" ;;
     # It wants Node 22: start it by `peer node`.
