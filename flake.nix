@@ -52,8 +52,12 @@
       ) (filesOf ./nix/hosts);
       checks = perSystem (
         pkgs:
-        { package = self.packages.${pkgs.stdenv.hostPlatform.system}.default; }
-        // lib.mapAttrs (_: test: pkgs.testers.runNixOSTest (import test { inherit module; })) (filesOf ./nix/tests)
+        {
+          package = self.packages.${pkgs.stdenv.hostPlatform.system}.default;
+        }
+        // lib.mapAttrs (_: test: pkgs.testers.runNixOSTest (import test { inherit module; })) (
+          filesOf ./nix/tests
+        )
       );
       devShells = perSystem (pkgs: {
         default = pkgs.mkShell {

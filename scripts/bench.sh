@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # What the suite promises of its speed, measured: one row a promise, each against a peer in the same run.
 #   scripts/bench.sh [--json] [NAME...]    these promises (hop append verify journal proof stream
-#                                          backup mcp sandbox sign status tools), or all
-# The status is 1 where a promise does not hold. `status` and `journal` boot a systemd of their own and need
-# root; without root they are left out. Quiet the machine first: ratios bear company, times do not.
+#                                          backup mcp sandbox sign status tools egress), or all
+# The status is 1 where a promise does not hold. `status` and `journal` boot a systemd of their own and `egress`
+# unpacks Debian's proxies: they need root; without root they are left out. Quiet the machine first: ratios bear
+# company, times do not.
 set -euo pipefail
 # shellcheck source=peers.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,7 +16,7 @@ while (($#)); do
     case $1 in
     --json) json=(--json) ;;
     -h | --help)
-        sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit
         ;;
     *) names+=("$1") ;;
@@ -24,7 +25,7 @@ while (($#)); do
 done
 if ((${#names[@]} == 0)); then
     names=(hop append verify proof stream backup mcp sandbox sign tools)
-    if ((EUID == 0)); then names+=(status journal); else warn "not root: status and journal are left out"; fi
+    if ((EUID == 0)); then names+=(status journal egress); else warn "not root: status, journal and egress are left out"; fi
 fi
 
 need build
@@ -54,7 +55,12 @@ if [[ " ${names[*]} " == *" sandbox "* ]]; then
         "$_folder_of_srt" "$_folder_of_srt" "$_folder_of_srt" >"$_folder_of_srt/srt"
     chmod -R a+rX "$_folder_of_srt" && chmod 755 "$_folder_of_srt/srt"
     export BENCH_SRT=$_folder_of_srt/srt
-    "$(build_folder)/release/xtask" bench "${json[@]}" "${names[@]}"
-    exit
 fi
-exec "$(build_folder)/release/xtask" bench "${json[@]}" "${names[@]}"
+if [[ " ${names[*]} " == *" egress "* ]]; then
+    peer squid
+    export BENCH_SQUID=$PEER
+    peer tinyproxy
+    export BENCH_TINYPROXY=$PEER
+fi
+# Not by exec: the scratch folder goes away with this script.
+"$(build_folder)/release/xtask" bench "${json[@]}" "${names[@]}"

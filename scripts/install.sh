@@ -17,13 +17,14 @@
 # Flags of the original installer that this one takes and leaves unused say why when they are given:
 #   --heartbeat-secret --api-key --provider --credential --default-model --runtime --branch --skip-nixos --snapshot
 #   --skip-spec-kit --spec-kit-version --advanced-openclaw-native --ssh-key
+# OSMODA_MOST_WAIT: seconds that the suite may take to get well; 60 by default.
 # Exit codes: 0 done, 1 failed and nothing is left half done, 2 the command line is wrong.
 set -euo pipefail
 umask 022
 export LC_ALL=C
 
 readonly LIB=/usr/lib/osmoda STATE=/var/lib/osmoda LOCK=/run/osmoda-install.lock
-readonly MOST_WAIT=60 MEMORY_MIB=256 DISK_MIB=400 BUILD_MEMORY_MIB=1800 BUILD_DISK_MIB=6000
+readonly MOST_WAIT=${OSMODA_MOST_WAIT:-60} MEMORY_MIB=256 DISK_MIB=400 BUILD_MEMORY_MIB=1800 BUILD_DISK_MIB=6000
 
 say() { printf '==> %s\n' "$*" | tee -a "$log" >&2; }
 warn() { printf 'warning: %s\n' "$*" | tee -a "$log" >&2; }
@@ -44,7 +45,8 @@ have() { command -v -- "$1" >/dev/null 2>&1; }
 # json TEXT MOST: as a JSON string of so many characters.
 json() {
     local text
-    text=$(printf '%s' "${1:0:$2}" | tr '\n\t' '  ' | tr -d '\000-\037')
+    # A cut may have left half of a character.
+    text=$(printf '%s' "${1:0:$2}" | tr '\n\t' '  ' | tr -d '\000-\037' | iconv -c -f UTF-8 -t UTF-8)
     text=${text//\\/\\\\}
     printf '"%s"' "${text//\"/\\\"}"
 }
@@ -404,6 +406,14 @@ finish() {
     [[ -z ${lock:-} ]] || rm -f -- "$LOCK"
     exit "$status"
 }
+on_nixos() {
+    local here source=github:OWNER/osmoda
+    here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]:-/}")" && pwd)
+    [[ ! -f $here/../flake.nix ]] || source=path:${here%/*}
+    printf '%s\n' 'This is NixOS: add these lines to your flake instead, and rebuild.' \
+        "  inputs.osmoda.url = \"$source\";          # where this tree is" \
+        '  modules = [ osmoda.nixosModules.default ];' '  services.osmoda.enable = true;'
+}
 next_steps() {
     cat >&2 <<END
 
@@ -426,9 +436,7 @@ main() {
     trap 'exit 143' TERM HUP
     parse "$@"
     if nixos; then
-        printf '%s\n' 'This is NixOS: add these lines to your flake instead, and rebuild.' \
-            '  inputs.osmoda.url = "github:OWNER/osmoda";          # where this tree is' \
-            '  modules = [ osmoda.nixosModules.default ];' '  services.osmoda.enable = true;'
+        on_nixos
         exit 0
     fi
     ((EUID == 0)) || die "this needs root: run it with sudo"

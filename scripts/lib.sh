@@ -141,3 +141,16 @@ with_cache_lock() {
     exec {lock}>&-
     return "$status"
 }
+
+# need_crate CRATE VERSION PROGRAM: sets PROGRAM_PATH to a test tool of the crates' registry, built once into the cache;
+# fails where it can't be had.
+need_crate() {
+    PROGRAM_PATH=$OSMODA_CACHE/cargo/bin/$3
+    with_cache_lock _need_crate "$@"
+}
+_need_crate() {
+    if [[ -x $PROGRAM_PATH ]] && grep -qF "\"$1 $2 " "$OSMODA_CACHE/cargo/.crates.toml" 2>/dev/null; then return 0; fi
+    say "building $1 $2 (once; it stays in $OSMODA_CACHE)"
+    CARGO_TARGET_DIR=$OSMODA_CACHE/cargo/build limit 1800 cargo install --quiet --locked --force --root "$OSMODA_CACHE/cargo" --version "$2" "$1" </dev/null || return 1
+    rm -rf -- "$OSMODA_CACHE/cargo/build"
+}

@@ -8,7 +8,7 @@ set -euo pipefail
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages anvil solc
-    websockets sandbox-runtime specify)
+    websockets squid tinyproxy sandbox-runtime specify)
 
 # peer NAME: sets PEER to the path of the peer's command: a Python with the SDK, a program, or the SDK's folder.
 peer() {
@@ -33,6 +33,9 @@ peer() {
     anvil) _peer_npm "$name" "@foundry-rs/anvil-linux-$(_foundry_machine)@1.7.1" "node_modules/@foundry-rs/anvil-linux-$(_foundry_machine)/bin/anvil" ;;
     solc) _peer_npm "$name" solc@0.8.34 node_modules/solc ;;
     sdk) _peer_npm "$name" @modelcontextprotocol/sdk@1.32.2 node_modules/@modelcontextprotocol/sdk ;;
+    # Proxies that egress is measured against, as Debian has them.
+    squid) _peer_debian "$name" squid usr/sbin/squid ;;
+    tinyproxy) _peer_debian "$name" tinyproxy usr/bin/tinyproxy ;;
     *) die "no peer is called $name; there are: ${PEERS[*]}" ;;
     esac
 }
@@ -89,6 +92,30 @@ _install_npm() {
     printf '{"private": true}\n' >package.json
     # No package's own installer runs, and the folder is no part of a project further up.
     limit 900 npm install --prefix . --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error "$1"
+}
+
+# _peer_debian NAME PACKAGE PROGRAM: Debian's package and what it needs, unpacked and not installed: no service of it starts.
+_peer_debian() {
+    if _peer "$1" "$2" run; then return 0; fi
+    have apt-get || die "the peer $1 is a Debian package, and there is no apt-get here"
+    ((EUID == 0)) || die "the peer $1 is a Debian package: run this once as root"
+    with_cache_lock _peer_install "$1" "$2" run _unpack_debian "$2" "$3"
+}
+_unpack_debian() {
+    local package archives=$PWD/archives
+    mkdir -p archives/partial
+    limit 180 apt-get -q update || true
+    limit 600 apt-get -q install --download-only -y --no-install-recommends -o Dir::Cache::archives="$archives" "$1" || return 1
+    for package in archives/*.deb; do dpkg-deb --extract "$package" . || return 1; done
+    rm -rf archives
+    cat >run <<EOF
+#!/bin/sh
+export LD_LIBRARY_PATH=$PWD/usr/lib/$(uname -m)-linux-gnu
+exec $PWD/$2 "\$@"
+EOF
+    chmod +x run
+    # Proxies give root up and still read their own files.
+    chmod -R a+rX .
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then

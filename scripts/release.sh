@@ -3,7 +3,8 @@
 #   scripts/release.sh [--out DIR] [--tree DIR]
 #     --out DIR    where they are put; dist/ in the build folder by default
 #     --tree DIR   only lays the tree out that both are made of, in this empty folder
-# OSMODA_PROGRAMS names a folder of programs that are built already. The same sources make the same archive; build on the
+# OSMODA_PROGRAMS names a folder of programs that are built already; DEBFULLNAME and DEBEMAIL are the package's maintainer, as
+# for Debian's own tools. The same sources make the same archive; build on the
 # oldest system that it is to run on, for programs need the C library they were built with, or a newer one.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -19,7 +20,7 @@ while (($#)); do
         shift
         ;;
     -h | --help)
-        sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit
         ;;
     *) die "unknown argument $1; see --help" ;;
@@ -92,7 +93,7 @@ package() {
 Package: osmoda
 Version: $version
 Architecture: $(dpkg --print-architecture)
-Maintainer: osmoda <osmoda@localhost>
+Maintainer: ${DEBFULLNAME:-osmoda} <${DEBEMAIL:-root@localhost}>
 Section: admin
 Priority: optional
 Depends: libc6 (>= ${libc:-2.35}), systemd (>= 249)
@@ -102,6 +103,14 @@ Description: the on-machine half of an AI-native operating system
  Daemons that give an agent a whole server through typed tools, keep every act in
  a ledger that verifies, and leave the last word to the operator.
 END
+    cat >"$stage/DEBIAN/preinst" <<'END'
+#!/bin/sh
+set -e
+[ "$1" = upgrade ] || exit 0
+# Which units the version before had: those of the new one that it had not are enabled.
+mkdir -p /run/osmoda-upgrade
+(cd /usr/lib/systemd/system && ls osmoda*) >/run/osmoda-upgrade/units 2>/dev/null || true
+END
     cat >"$stage/DEBIAN/postinst" <<'END'
 #!/bin/sh
 set -e
@@ -110,10 +119,16 @@ cd /usr/lib/systemd/system
 systemd-sysusers osmoda.conf $(cd /usr/lib/sysusers.d && ls osmoda-*.conf 2>/dev/null || true)
 systemd-tmpfiles --create osmoda.conf $(cd /usr/lib/tmpfiles.d && ls osmoda-*.conf 2>/dev/null || true)
 # What an operator disabled stays so.
-if [ -z "$2" ]; then systemctl enable --quiet osmoda.target osmoda-*.service $(ls osmoda-*.socket osmoda-*.timer 2>/dev/null || true); fi
+before=/run/osmoda-upgrade/units
+for unit in osmoda.target osmoda-*.service $(ls osmoda-*.socket osmoda-*.timer 2>/dev/null || true); do
+    if [ -z "$2" ] || { [ -e $before ] && ! grep -qxF "$unit" $before; }; then systemctl enable --quiet "$unit"; fi
+done
+rm -rf /run/osmoda-upgrade
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
-    if [ -z "$2" ]; then systemctl start osmoda.target; else systemctl try-restart osmoda-*.service; fi
+    if [ -n "$2" ]; then systemctl try-restart osmoda-*.service; fi
+    # What was stopped stays so; what is new starts with what is up.
+    if [ -z "$2" ] || systemctl --quiet is-active osmoda.target; then systemctl start osmoda.target; fi
 fi
 END
     cat >"$stage/DEBIAN/prerm" <<'END'
@@ -139,7 +154,7 @@ for account in $(cat /var/lib/osmoda/accounts-kept 2>/dev/null); do
 done
 rm -rf /var/lib/osmoda /var/lib/osmoda-agent /etc/osmoda /run/osmoda
 END
-    chmod 755 "$stage"/DEBIAN/{postinst,prerm,postrm}
+    chmod 755 "$stage"/DEBIAN/{preinst,postinst,prerm,postrm}
     dpkg-deb --root-owner-group "-Z${OSMODA_DEB_COMPRESSION:-xz}" --build "$stage" "$2" >/dev/null
 }
 

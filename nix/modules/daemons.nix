@@ -25,6 +25,29 @@ in
       };
     };
   };
+  egress = {
+    about = "the only way out for sandboxed code";
+    account = true;
+    settings = {
+      allow = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "cache.nixos.org:443" ];
+        description = "Hosts that everybody may reach, also without a token: `example.org`, `example.org:443` or `*.example.org`.";
+      };
+      allow_addresses = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "10.0.0.0/8" ];
+        description = "Networks that may be reached although they are private, loopback or otherwise special.";
+      };
+      idle_secs = mkOption {
+        type = types.ints.positive;
+        default = 600;
+        description = "Seconds after which a tunnel in which nothing moves is closed.";
+      };
+    };
+  };
   keyd = {
     about = "wallets that an agent can use and can't abuse";
     account = true;

@@ -16,9 +16,22 @@ let
     osmoda = cfg.package;
     daemons = lib.attrNames enabled;
   };
+  # What systemd starts for a daemon beside its service: its files in nix/units of this kind.
+  others =
+    kind:
+    lib.filter (name: builtins.pathExists (../units + "/osmoda-${name}.${kind}")) (
+      lib.attrNames enabled
+    );
+  wanted =
+    kind:
+    lib.listToAttrs (
+      map (name: lib.nameValuePair "osmoda-${name}" { wantedBy = [ "osmoda.target" ]; }) (others kind)
+    );
   settings = toml.generate "osmoda.toml" (lib.mapAttrs (name: _: cfg.${name}.settings) enabled);
   both = lib.intersectLists cfg.operators cfg.agents;
-  accounts = map (name: "osmoda-${name}") (lib.attrNames (lib.filterAttrs (_: daemon: daemon.account or false) enabled));
+  accounts = map (name: "osmoda-${name}") (
+    lib.attrNames (lib.filterAttrs (_: daemon: daemon.account or false) enabled)
+  );
 
   daemonOptions = name: daemon: {
     enable = mkOption {
@@ -37,7 +50,9 @@ let
     credentials = mkOption {
       type = types.attrsOf types.externalPath;
       default = { };
-      example = { "token" = "/run/secrets/token"; };
+      example = {
+        "token" = "/run/secrets/token";
+      };
       description = "Files with secrets that ${name} gets through LoadCredential, by name. Never paths of the Nix store, which everybody reads.";
     };
     socket = mkOption {
@@ -98,6 +113,8 @@ in
     systemd.packages = [ units ];
     systemd.tmpfiles.packages = [ units ];
     systemd.targets.osmoda.wantedBy = [ "multi-user.target" ];
+    systemd.sockets = wanted "socket";
+    systemd.timers = wanted "timer";
     systemd.services = lib.mapAttrs' (
       name: _:
       lib.nameValuePair "osmoda-${name}" {

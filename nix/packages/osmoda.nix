@@ -23,7 +23,9 @@ let
     strictDeps = true;
     # The tests start processes of a whole suite and boot machines; CI runs them outside of a build.
     doCheck = false;
-    cargoExtraArgs = "--locked --bins --package osmoda-agentctl --package osmoda-sandbox ${lib.concatMapStringsSep " " (name: "--package osmoda-${name}") daemons}";
+    cargoExtraArgs = "--locked --bins --package osmoda-agentctl --package osmoda-sandbox ${
+      lib.concatMapStringsSep " " (name: "--package osmoda-${name}") daemons
+    }";
   };
 in
 craneLib.buildPackage (

@@ -62,17 +62,28 @@ CALLS = {
     "wallet_receipt": ({}, lambda it: it["receipts"][0]["decision"] == "signed"),
     "agent_card": ({}, lambda it: it["name"]),
 }
-# Tried where nothing else needs the suite afterwards: tests/services.
-ELSEWHERE = {"safety_panic", "safety_restart", "safety_rollback", "incident_step"}
+# In the session itself: what needs the answer of another, and, at its end, what stops the suite.
+APART = {"approval_check", "incident_step", "safety_panic", "safety_restart"}
 # What an agent is refused, whatever it says: who asks does not answer, and what no rule allows is not signed.
 REFUSED = {
     "approval_approve": (None, {"approval_self", "forbidden"}),
     "wallet_create": ({"chain": "solana"}, {"approval_required"}),
     "wallet_delete": ({"wallet_id": WALLET}, {"approval_required"}),
     "wallet_send": (SENT, {"policy_refused"}),
+    "safety_rollback": ({}, {"no_generation"}),
     "wallet_build_tx": ({**SENT, "chain": "ethereum"}, {"policy_refused"}),
 }
 DANGEROUS = ["rm -rf /srv", "systemctl stop osmoda-agentd", "useradd eve", "echo id | sh", "cat /etc/shadow"]
+
+
+async def up_again():
+    """Whether the whole suite answers, before long."""
+    for _ in range(100):
+        if "active active" == " ".join(root("systemctl", "is-active", "osmoda-keyd.service", "osmoda-agentd.service").split()):
+            if subprocess.run(["nsenter", *ENTER, "agentctl", "status"], capture_output=True, timeout=30).returncode == 0:
+                return True
+        await asyncio.sleep(0.2)
+    return False
 
 
 async def session(client):
@@ -83,18 +94,22 @@ async def session(client):
         result = await client.call_tool(name, arguments)
         return bool(result.is_error), result.structured_content or {}
 
-    asked = None
+    asked = incident = None
     for name, (arguments, holds) in CALLS.items():
         failed, it = await call(name, arguments)
         checks.check(f"{name} has real effect", name in tools and not failed and holds(it), it)
         if name == "approval_request":
             asked = it.get("id") or it.get("approval", {}).get("id") or it.get("approval_id")
+        if name == "incident_create":
+            incident = it.get("id")
     failed, it = await call("approval_check", {"id": asked})
     checks.check("approval_check tells how it stands", not failed and "pending" in str(it), it)
+    failed, it = await call("incident_step", {"id": incident, "action": "looked at it"})
+    checks.check("incident_step has real effect", not failed and "looked at it" in root("agentctl", "events", "--json"), it)
     for name, (arguments, codes) in REFUSED.items():
-        failed, it = await call(name, arguments or {"id": asked})
+        failed, it = await call(name, {"id": asked} if arguments is None else arguments)
         checks.check(f"{name} is refused for a stated reason", failed and it.get("code") in codes and it.get("message"), it)
-    untried = tools - set(CALLS) - set(REFUSED) - {"approval_check"} - ELSEWHERE
+    untried = tools - set(CALLS) - set(REFUSED) - APART
     checks.check("no listed tool is left out", not untried, untried)
 
     for command in DANGEROUS:
@@ -116,6 +131,12 @@ async def session(client):
     failed, it = await call("shell_exec", {**act, "approval_id": approval})
     checks.check("once", failed, it)
     checks.check("the ledger verifies", "is whole" in root("agentctl", "verify-ledger"))
+
+    failed, it = await call("safety_panic", {})
+    stopped = root("systemctl", "is-active", "osmoda-keyd.service", "osmoda-agentd.service").split()
+    checks.check("safety_panic has real effect", not failed and stopped == ["inactive", "active"], [it, stopped])
+    failed, it = await call("safety_restart", {})
+    checks.check("safety_restart has real effect", not failed and await up_again(), it)
 
 
 async def main():

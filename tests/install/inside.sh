@@ -40,6 +40,22 @@ machine() {
 }
 same_machine() { diff "$1" <(machine); }
 installer() { timeout 200 bash "$TREE/scripts/install.sh" --container "$@"; }
+piped() { timeout 200 bash -s -- --container "$@" <"$TREE/scripts/install.sh"; }
+# cut_off: ends the installer while it waits for a suite that does not get well.
+cut_off() {
+    local installer
+    OSMODA_MOST_WAIT=60 bash "$STAGE/99.3/install.sh" --container >"$work/cut" 2>&1 &
+    installer=$!
+    for _ in $(seq 300); do agentd_is active && break; sleep 0.1; done
+    agentd_is active && kill -TERM "$installer"
+    wait "$installer"
+    (($? == 143)) && grep -q "taking away what was begun" "$work/cut"
+}
+# failure_told FILE: what a control plane heard of a failed installation, which is whole JSON.
+failure_told() {
+    grep -q '^ARGUMENTS .*https://plane.example/api/provision-failed' "$1" &&
+        grep -qE '^\{"order_id":"[0-9a-f-]{36}","step":"services","reason":"it did not start: ([^"\\]|\\.)*","log_tail":"([^"\\]|\\.)*did not start([^"\\]|\\.)*"\}$' "$1"
+}
 release() { installer --archive "$archive" "$@"; }
 agentd_is() { test "$(systemctl is-active osmoda-agentd.service)" = "$1"; }
 version_is() { test "$(cat /usr/lib/osmoda/installed/VERSION)" = "$1"; }
@@ -104,11 +120,19 @@ install_it() {
     check "a container is refused with a reason" refused "this is a container" bash "$TREE/scripts/install.sh"
     check "a wrong checksum is refused" refused "not what its checksum says" release --sha256 "$(printf '0%.0s' {1..64})"
     check "an unknown flag is refused" refused "unknown argument" installer --instal
+    check "an archive from elsewhere without a checksum is refused" refused "needs its checksum" installer --archive https://example.org/osmoda.tar.gz
+    check "a secret in a pipe that is the script is refused" refused "standard input is this script" piped --heartbeat-secret-file -
+    local flag
+    for flag in --api-key=x --provider=x --credential=x --default-model=x --runtime=x --branch=x --skip-nixos --snapshot --skip-spec-kit --spec-kit-version=x \
+        --advanced-openclaw-native --ssh-key=x; do
+        check "$flag is taken, and it is said why it does nothing" says "warning: unused: ${flag%=*}: " installer --check "$flag"
+    done
+    touch /etc/NIXOS
+    check "on NixOS it prints what to add instead" says 'services.osmoda.enable = true;' bash "$TREE/scripts/install.sh"
+    check "and where this tree is" says 'inputs.osmoda.url = "path:/opt/osmoda-tree";' bash "$TREE/scripts/install.sh"
+    rm /etc/NIXOS
     check "an account that does not exist is refused" refused "there is no account nobody-here" release --operator nobody-here
     check "an upgrade of nothing is refused" refused "not installed" release --upgrade
-    check "a release that does not start is refused" refused "it did not start" bash "$STAGE/99.2/install.sh" --container
-    check "and nothing of it is left" same_machine "$work/before"
-    check "nor its units" refused "could not be found" systemctl status osmoda-agentd.service
 
     # A control plane that writes down what it is told.
     mkdir "$work/bin"
@@ -116,6 +140,14 @@ install_it() {
     printf '#!/bin/sh\n{ echo "ARGUMENTS $*"; cat; } >>%s/told\n' "$work" >"$work/bin/curl"
     chmod 755 "$work/bin/curl"
     echo top-secret-value >"$work/secret"
+    check "a release that does not start is refused" refused "it did not start" env PATH="$work/bin:$PATH" bash "$STAGE/99.2/install.sh" --container \
+        --order-id 550e8400-e29b-41d4-a716-446655440000 --callback-url https://plane.example/api/heartbeat
+    check "and nothing of it is left" same_machine "$work/before"
+    check "nor its units" refused "could not be found" systemctl status osmoda-agentd.service
+    check "the control plane was told why, in JSON" failure_told "$work/told"
+    rm "$work/told"
+    check "one that is cut off while it starts leaves nothing either" cut_off
+    check "so it is as it was" same_machine "$work/before"
     check "it is installed" env PATH="$work/bin:$PATH" timeout 200 bash "$TREE/scripts/install.sh" --container --archive "$archive" --operator olga \
         --order-id 550e8400-e29b-41d4-a716-446655440000 --callback-url https://plane.example/api/heartbeat --heartbeat-secret-file "$work/secret" \
         --api-key x --skip-nixos --runtime=claude-code
@@ -130,8 +162,13 @@ install_it() {
     check "and its secret stood in no argument" not grep -q top-secret-value "$work/told"
     check "what the heartbeat needs is root's alone" test "$(stat -c '%a %u' /var/lib/osmoda/config/heartbeat-secret)" = "600 0"
     check "and as it was given" test "$(cat /var/lib/osmoda/config/heartbeat-secret)" = top-secret-value
-    check "there is a manual page" test -s /usr/share/man/man1/agentctl-doctor.1.gz
+    check "there are manual pages" test "$(find /usr/share/man/man1 -name 'agentctl*.1.gz' | wc -l)" -gt 10
+    check "there is one of the doctor" test -s /usr/share/man/man1/agentctl-doctor.1.gz
     check "there are completions" grep -q verify-ledger /usr/share/bash-completion/completions/agentctl
+    check "for every shell" test -s /usr/share/zsh/vendor-completions/_agentctl -a -s /usr/share/fish/vendor_completions.d/agentctl.fish
+    for subject in kernel disk clock groups permissions units sockets ledger wallets models egress; do
+        check "the doctor looks at: $subject" says "\"check\":\"$subject\"" agentctl doctor --json
+    done
     check "the state is agentd's alone" test "$(stat -c '%a %U' /var/lib/osmoda/agentd)" = "700 root"
     check "the sockets are the group's" test "$(stat -c '%a %U %G' /run/osmoda /run/osmoda/agentd.sock | tr '\n' ' ')" = "750 root osmoda 660 root osmoda "
     check "an operator's account is an operator" runuser -u olga -- agentctl call shell_exec --json '{"command": "echo hi | sh"}'
@@ -152,7 +189,7 @@ install_it() {
     in_terminal() { printf 'unset HISTFILE; tty; exit\n' | timeout 30 agentctl terminal; }
     check "an operator has a terminal" says /dev/pts/ in_terminal
 
-    check "installing it again changes nothing" release
+    check "installing it again, from a pipe, changes nothing" piped --archive "$archive"
     check "and agentd is up" agentd_is active
     check "no file of the installer is left" test -z "$(find / -xdev -name '*.osmoda-new' -o -xdev -path '/tmp/osmoda-install*')"
     kill -KILL "$(systemctl show --value --property MainPID osmoda-agentd)"
@@ -177,6 +214,9 @@ versions() {
     check "the one before is back" version_is 99.1
     check "and up" agentctl status
     check "with its ledger" test "$(events)" -ge "$count"
+    check "nor is one that starts and is not well" refused "it is not well" env OSMODA_MOST_WAIT=5 bash "$STAGE/99.3/install.sh" --container --upgrade
+    check "the one before is back again" version_is 99.1
+    check "and well" agentctl status
     check "--rollback returns to the version before" installer --rollback
     check "which is the first" version_is "$version"
     check "whose files alone are there" test ! -e /usr/lib/tmpfiles.d/osmoda-newer.conf
@@ -199,12 +239,18 @@ versions() {
 
 package() {
     machine >"$work/before"
-    check "the Debian package is installed" dpkg --install "$STAGE"/release/*.deb
+    check "the Debian package is installed" dpkg --install "$STAGE"/release/osmoda_"$version"_*.deb
     check "agentd is up" agentctl status
     check "the doctor finds nothing to mend" agentctl doctor
     check "the installer leaves it to apt" refused "as a Debian package" release
-    check "it is installed over itself" dpkg --install "$STAGE"/release/*.deb
+    check "it is installed over itself" dpkg --install "$STAGE"/release/osmoda_"$version"_*.deb
     check "agentd is up again" agentctl status
+    systemctl disable --quiet osmoda-keyd.service
+    check "a newer one takes its place" dpkg --install "$STAGE"/release/newer.deb
+    check "agentd is up in it" agentctl status
+    check "a unit that only the newer one has is up" systemctl --quiet is-active osmoda-newer.service
+    check "and starts with the machine" systemctl --quiet is-enabled osmoda-newer.service
+    check "one that the operator disabled does not" not systemctl --quiet is-enabled osmoda-keyd.service
     check "it is removed" dpkg --remove osmoda
     check "its state is kept" test -s /var/lib/osmoda/agentd/ledger.db
     check "it is purged" dpkg --purge osmoda

@@ -32,13 +32,35 @@ OSMODA_DEB_COMPRESSION=none limit 300 "$OSMODA_ROOT/scripts/release.sh" --out "$
     cat "$stage/log" >&2
     die "the release could not be made"
 }
-# Two newer versions, of which one can't start.
-for version in 99.1 99.2; do
+# Three newer versions, of which one can't start and one starts and does not answer.
+for version in 99.1 99.2 99.3; do
     limit 60 "$OSMODA_ROOT/scripts/release.sh" --tree "$stage/$version" 2>>"$stage/log"
     echo "$version" >"$stage/$version/VERSION"
 done
 echo 'd /var/lib/osmoda/newer 0755 root root -' >"$stage/99.1/root/usr/lib/tmpfiles.d/osmoda-newer.conf"
 printf '#!/bin/sh\necho broken on purpose >&2\nexit 1\n' >"$stage/99.2/root/usr/lib/osmoda/osmoda-agentd"
+cat >"$stage/99.3/root/usr/lib/osmoda/osmoda-agentd" <<'END'
+#!/usr/bin/perl
+# Says that it is ready, and does nothing.
+use Socket;
+socket(my $notify, AF_UNIX, SOCK_DGRAM, 0) or die;
+send($notify, "READY=1", 0, pack_sockaddr_un($ENV{NOTIFY_SOCKET} =~ s/^@/\0/r)) or die;
+sleep 1 while 1;
+END
+# A newer Debian package, which has a unit more.
+mkdir "$stage/newer"
+dpkg-deb --raw-extract "$stage"/release/*.deb "$stage/newer"
+sed -i 's/^Version: .*/Version: 99.1/' "$stage/newer/DEBIAN/control"
+cat >"$stage/newer/usr/lib/systemd/system/osmoda-newer.service" <<'END'
+[Unit]
+PartOf=osmoda.target
+[Service]
+ExecStart=/bin/sleep infinity
+[Install]
+WantedBy=osmoda.target
+END
+dpkg-deb --root-owner-group -Znone --build "$stage/newer" "$stage/release/newer.deb" >/dev/null
+rm -r -- "$stage/newer"
 
 work=''
 scratch work

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# What can be known of the Nix files without nixpkgs: each parses, the lock fits the flake, the module evaluates, refuses what
-# it should, and makes of the units what is in nix/units; the page of options is what the module says.
+# What can be known of the Nix files without nixpkgs: each parses, has its form and nothing unused, the lock fits the flake,
+# the module evaluates, refuses what it should, and makes of the units what is in nix/units; the page of options is what the
+# module says.
 #   tests/nix/run.sh [AGENTCTL]
-#   tests/nix/run.sh --generate     writes docs/nixos-options.md
+#   tests/nix/run.sh --generate     writes docs/nixos-options.md, and gives the Nix files their form
 # Nix itself is Debian's, unpacked into the cache and installed nowhere.
 set -euo pipefail
 # shellcheck source=../lib/suite.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
 
 readonly SUITE=trixie VERSION=2.26.3
+# nixfmt (the form of RFC 166) and deadnix from the crates' registry; statix is not to be had there.
+readonly NIXFMT_VERSION=0.5.3 DEADNIX_VERSION=1.3.1
 skip() {
     warn "$1: tests/nix is left out"
     echo "0 passed, 0 failed, 1 skipped"
@@ -36,6 +39,11 @@ get_nix() {
 tools=$OSMODA_CACHE/nix-$VERSION
 with_cache_lock get_nix "$tools" || skip "Nix can't be fetched"
 loader=$(echo "$tools"/root/usr/lib/*/ld-linux-*.so.*)
+need build
+need_crate nixfmt_rs "$NIXFMT_VERSION" nixfmt || die "nixfmt could not be built: is the crates' registry reachable from here?"
+nixfmt=$PROGRAM_PATH
+need_crate deadnix "$DEADNIX_VERSION" deadnix || die "deadnix could not be built: is the crates' registry reachable from here?"
+deadnix=$PROGRAM_PATH
 work=''
 scratch work
 export HOME=$work NIX_CONF_DIR=$work NIX_STORE_DIR=$work/store NIX_STATE_DIR=$work/var NIX_LOG_DIR=$work/log
@@ -44,10 +52,12 @@ nix() {
     limit 120 "$loader" --library-path "${loader%/*}" "$tools/root/usr/bin/nix" --extra-experimental-features 'nix-command flakes' --option build-users-group '' "$@"
 }
 cd -- "$OSMODA_ROOT"
+mapfile -t files < <(git ls-files --cached --others --exclude-standard '*.nix')
 # value ATTRIBUTE [VALUES [ACCOUNTS]]: what the module makes of these values of services.osmoda, as JSON.
 value() { nix eval --impure --json --expr "(import $OSMODA_ROOT/nix/eval { values = { enable = true; ${2:-} }; accounts = [ ${3:-} ]; }).$1"; }
 page() { value options | python3 nix/eval/options.py; }
 if [[ ${1:-} == --generate ]]; then
+    "$nixfmt" "${files[@]}"
     page >docs/nixos-options.md
     say "docs/nixos-options.md is written"
     exit 0
@@ -70,11 +80,20 @@ says() {
     output=$("${@:2}" 2>&1)
     [[ $output == *"$words"* ]] || { echo "$output" && return 1; }
 }
-while read -r file; do
-    check "nix: $file parses" parse "$file"
-done < <(git ls-files --cached --others --exclude-standard '*.nix')
+for file in "${files[@]}"; do check "nix: $file parses" parse "$file"; done
 echo '{ a = ; }' >"$work/wrong.nix"
 check "nix: what does not parse is found" refuses "syntax error" parse "$work/wrong.nix"
+form() { limit 60 "$nixfmt" --check "$@"; }
+unused() { limit 60 "$deadnix" --fail "$@"; }
+check "nix: every file has its form (tests/nix/run.sh --generate)" form "${files[@]}"
+check "nix: nothing in them is unused" unused "${files[@]}"
+printf '{a,b }:\na\n' >"$work/wrong.nix"
+check "nix: another form is found" refuses "" form "$work/wrong.nix"
+check "nix: what is unused is found" refuses "Unused" unused "$work/wrong.nix"
+
+# What drives each machine.
+script() { nix eval --impure --raw --expr "(import $OSMODA_ROOT/$1 { module = { }; }).testScript" | python3 -c 'import sys; compile(sys.stdin.read(), sys.argv[1], "exec")' "$1"; }
+for file in nix/tests/*.nix; do check "nix: the script of $file is Python" script "$file"; done
 
 # It asks the network only where the lock does not cover the inputs, and there is none for it.
 mkdir "$work/flake"
@@ -93,8 +112,8 @@ for unit in nix/units/osmoda-*.service; do
 done
 check "nix: the module has every daemon that has a unit" same "$(value services | json 'sorted(it)')" "$(printf '%s\n' "${units[@]/#/osmoda-}" | sort | python3 -c 'import json, sys; print(json.dumps(sys.stdin.read().split()))')"
 # NixOS leaves a unit's [Install] alone.
-check "nix: what wants a unit elsewhere wants it here" same "$(value wanted | json 'sorted(name.replace("target", "osmoda") + " " + by[0] for name, by in it.items())')" \
-    "$(sed -n 's/^WantedBy=//p' nix/units/osmoda-*.service nix/units/osmoda.target | paste -d' ' <(printf '%s\n' "${units[@]/#/osmoda-}" osmoda) - | sort | python3 -c 'import json, sys; print(json.dumps(sys.stdin.read().splitlines()))')"
+check "nix: what wants a unit elsewhere wants it here" same "$(value wanted | json 'sorted(name + " " + by[0] for name, by in it.items())')" \
+    "$(grep -H '^WantedBy=' nix/units/osmoda* | sed 's#^nix/units/\(.*\):WantedBy=#\1 #' | sort | python3 -c 'import json, sys; print(json.dumps(sys.stdin.read().splitlines()))')"
 check "nix: every service has a PATH" same "$(value services | json 'all(each["path"] for each in it.values())')" true
 check "nix: a change of settings is a reload" same "$(value services | json 'all(each["reloadTriggers"] for each in it.values())')" true
 check "nix: folders are made as everywhere" same "$(value tmpfiles)" true
@@ -112,6 +131,11 @@ check "nix: two roles are refused, with the way out" says "take it out of" value
 check "nix: an account that does not exist is refused, with the way out" says "isNormalUser = true" value refusals 'operators = [ "nobody-here" ];'
 check "nix: a suite without agentd is refused" says "no ledger" value refusals 'agentd.enable = false;'
 
+without() { value "$1" 'keyd.enable = false;' | json "[each for each in $2 if 'keyd' in each]"; }
+check "nix: a daemon that is left out has no unit" same "$(without wanted it)" '[]'
+check "nix: nor an account or group" same "$(without users it) $(without groups it)" '[] []'
+check "nix: nor settings" same "$(without toml it)" '[]'
+
 # The units as the module makes them are the shipped ones but for the store's paths.
 cat >"$work/shim" <<'END'
 substituteInPlace() {
@@ -120,9 +144,19 @@ substituteInPlace() {
     python3 -c 'import sys; path, old, new = sys.argv[1:]; text = open(path).read(); open(path, "w").write(text.replace(old, new))' "$file" "$old" "$new"
 }
 END
+# render FOLDER [VALUES]
+render() {
+    { echo 'set -eu' && cat "$work/shim" && value units "${2:-}" | json it; } >"$work/render"
+    out=$work/$1 limit 60 bash "$work/render"
+}
+left_out() {
+    render fewer 'keyd.enable = false;'
+    find "$work/fewer" -name '*keyd*'
+    [[ -z $(find "$work/fewer" -name '*keyd*') && -e $work/fewer/lib/systemd/system/osmoda-agentd.service ]]
+}
+check "nix: nor files" left_out
 rendered() {
-    { echo 'set -eu' && cat "$work/shim" && value units | json it; } >"$work/render"
-    out=$work/rendered limit 60 bash "$work/render"
+    render rendered
     ! grep -l -e '[ =]/usr/' -e '[ =]/bin/' "$work"/rendered/lib/systemd/system/* || return 1
     sed -i -e 's#/store/osmoda/lib/osmoda/#/usr/lib/osmoda/#' -e 's#/store/coreutils/bin/#/bin/#' "$work"/rendered/lib/systemd/system/*.service
     sed -i "s#$work/rendered/suite.json#/usr/lib/osmoda/suite.json#" "$work/rendered/lib/tmpfiles.d/osmoda.conf"

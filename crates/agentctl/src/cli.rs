@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Wallet(commands::wallet::Wallets),
     /// What sandboxed code may do: give, narrow, check, list and take back tokens.
     Capability(commands::capability::CapabilityArgs),
+    /// The way out for sandboxed code: how it stands, what goes through it, whether it would connect to a host.
+    Egress(commands::egress::EgressArgs),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -112,6 +114,7 @@ impl Command {
             Self::Safety(args) => args.json,
             Self::Backup(args) => args.json,
             Self::Capability(args) => args.json,
+            Self::Egress(args) => args.json,
             Self::Wallet(wallets) => wallets.format.json,
             Self::Call(_) => true,
             Self::Terminal(_) | Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
@@ -157,7 +160,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 24), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 26), "{lines:?}");
     }
 
     #[test]

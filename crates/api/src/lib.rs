@@ -3,6 +3,7 @@
 //! A doc comment here is a description in the JSON Schemas that MCP clients and models read: short, and with units.
 
 pub mod agentd;
+pub mod egress;
 pub mod keyd;
 
 use osmoda_ipc::EndpointInfo;
@@ -21,6 +22,7 @@ pub fn daemons() -> Vec<DaemonContract> {
     vec![
         DaemonContract { name: "agentd", endpoints: agentd::endpoints() },
         DaemonContract { name: "keyd", endpoints: keyd::endpoints() },
+        DaemonContract { name: "egress", endpoints: egress::endpoints() },
     ]
 }
 

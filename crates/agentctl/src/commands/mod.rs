@@ -9,6 +9,7 @@ pub(crate) mod completions;
 mod deny;
 mod doctor;
 mod down;
+pub(crate) mod egress;
 pub(crate) mod events;
 mod follow;
 mod health;
@@ -52,6 +53,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Safety(args) => safety::run(context, args).await,
             Command::Backup(args) => backup::run(context, args).await,
             Command::Capability(args) => capability::run(context, args).await,
+            Command::Egress(args) => egress::run(context, args).await,
             Command::Terminal(args) => terminal::run(context, args).await,
             Command::Wallet(args) => wallet::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,

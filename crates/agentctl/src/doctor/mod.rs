@@ -2,9 +2,11 @@
 
 mod clock;
 mod disk;
+mod egress;
 mod groups;
 mod kernel;
 mod ledger;
+mod models;
 mod permissions;
 mod sockets;
 mod units;
@@ -101,6 +103,8 @@ pub(crate) async fn examine(context: &Context) -> Vec<Finding> {
     findings.extend(sockets::check(&patient).await);
     findings.extend(ledger::check(&patient).await);
     findings.extend(wallets::check(&patient).await);
+    findings.extend(models::check(&patient).await);
+    findings.extend(egress::check(&patient).await);
     findings
 }
 

@@ -52,7 +52,7 @@ pub enum CapabilityError {
 
 impl CapabilityError {
     /// What is wrong with the key's file.
-    pub(super) fn key(path: &std::path::Path, why: impl ToString) -> Self {
+    pub(super) fn key(path: &std::path::Path, why: &impl ToString) -> Self {
         Self::Key { path: path.to_owned(), why: why.to_string() }
     }
 

@@ -20,21 +20,21 @@ const LARGEST: u64 = 256;
 pub(super) fn load_or_make(path: &Path) -> Result<SigningKey, CapabilityError> {
     match File::open(path) {
         Ok(file) => {
-            let mode = file.metadata().map_err(|error| CapabilityError::key(path, error))?.mode();
+            let mode = file.metadata().map_err(|error| CapabilityError::key(path, &error))?.mode();
             if mode & 0o077 != 0 {
                 let why = format!("others may read it (mode {:o}); it must be 600", mode & 0o777);
-                return Err(CapabilityError::key(path, why));
+                return Err(CapabilityError::key(path, &why));
             }
             let mut text = Zeroizing::new(String::new());
-            file.take(LARGEST).read_to_string(&mut text).map_err(|error| CapabilityError::key(path, error))?;
-            SigningKey::parse(&text).map_err(|error| CapabilityError::key(path, error))
+            file.take(LARGEST).read_to_string(&mut text).map_err(|error| CapabilityError::key(path, &error))?;
+            SigningKey::parse(&text).map_err(|error| CapabilityError::key(path, &error))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let key = SigningKey::generate().map_err(|error| CapabilityError::no_key(path, &error))?;
-            write(path, &key).map_err(|error| CapabilityError::key(path, error))?;
+            write(path, &key).map_err(|error| CapabilityError::key(path, &error))?;
             Ok(key)
         }
-        Err(error) => Err(CapabilityError::key(path, error)),
+        Err(error) => Err(CapabilityError::key(path, &error)),
     }
 }
 

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(before.verifier().verify(&narrower.token, now()), Ok(narrower.claims.clone()));
         let mut watched = capabilities.verifier.subscribe();
         let taken = capabilities.revoke(&root.claims.id, &anybody()).unwrap();
-        assert_eq!(taken.also, [narrower.claims.id.clone()]);
+        assert_eq!(taken.also, std::slice::from_ref(&narrower.claims.id));
         let after = feed(&folder);
         assert!(after.sequence > before.sequence);
         let refused = Err(Refused::Revoked(root.claims.id.clone()));
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(feed.verifier().verify(&gone.token, now()), Err(Refused::Revoked(gone.claims.id.clone())));
         let listed =
             |all| capabilities.list(all, 10).unwrap().into_iter().map(|given| given.claims.id).collect::<Vec<_>>();
-        assert_eq!(listed(false), [kept.claims.id.clone()]);
+        assert_eq!(listed(false), std::slice::from_ref(&kept.claims.id));
         assert_eq!(listed(true), [gone.claims.id, kept.claims.id]);
     }
 

@@ -23,7 +23,9 @@ pub(crate) async fn mint(
     request: CapabilityMintRequest,
 ) -> Result<CapabilityMinted, Fault> {
     let grant = grant(request.granted_to, request.permissions, request.ttl_secs, request.limits);
-    blocking(move || agentd.capabilities.mint(&grant, &call.caller.actor(), call.caller.uid)).await.map(minted)
+    let by = call.caller;
+    let given = blocking(move || agentd.capabilities.mint(&grant, &by.actor(), by.uid)).await?;
+    Ok(minted(&given))
 }
 
 pub(crate) async fn narrow(
@@ -34,7 +36,8 @@ pub(crate) async fn narrow(
     let token = request.token.0;
     let grant = grant(request.granted_to, request.permissions, request.ttl_secs, request.limits);
     let by = call.caller;
-    blocking(move || agentd.capabilities.narrow(&token, &grant, &by.actor(), by.uid)).await.map(minted)
+    let given = blocking(move || agentd.capabilities.narrow(&token, &grant, &by.actor(), by.uid)).await?;
+    Ok(minted(&given))
 }
 
 pub(crate) async fn verify(
@@ -87,7 +90,7 @@ fn grant(holder: String, permissions: Vec<String>, ttl_secs: Option<u64>, limits
     Grant { holder, permissions, ttl_secs, limits: Limits { connections, bytes, bytes_per_sec } }
 }
 
-fn minted(minted: Minted) -> CapabilityMinted {
+fn minted(minted: &Minted) -> CapabilityMinted {
     CapabilityMinted {
         token: TokenText(minted.token.to_string()),
         expires_at: seconds(minted.claims.expires),

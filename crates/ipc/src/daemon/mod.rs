@@ -14,7 +14,7 @@ use std::{
 use clap::Parser;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 pub use self::{
@@ -32,6 +32,9 @@ use crate::{
     server::{Limits, Server},
 };
 
+/// How long what a daemon began of its own accord may take to end.
+const LAST_TASKS: Duration = Duration::from_secs(10);
+
 /// EX_USAGE of sysexits.h: the configuration or the flags are wrong.
 const EXIT_USAGE: u8 = 64;
 
@@ -39,6 +42,7 @@ const EXIT_USAGE: u8 = 64;
 #[derive(Debug)]
 pub struct Daemon<C> {
     name: &'static str,
+    one_thread: bool,
     config: PhantomData<fn() -> C>,
 }
 
@@ -55,6 +59,8 @@ pub struct Start<C> {
     pub config_file: PathBuf,
     /// Cancelled when the daemon is to stop.
     pub stop: CancellationToken,
+    /// What is spawned here is waited for when the daemon stops, for 10 s at most.
+    pub tasks: TaskTracker,
 }
 
 /// A daemon that is ready to serve.
@@ -88,7 +94,13 @@ struct Flags {
 impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
     /// The daemon that is called `name`, listens at `name.sock` and is configured by the table `[name]`.
     pub fn named(name: &'static str) -> Self {
-        Self { name, config: PhantomData }
+        Self { name, one_thread: false, config: PhantomData }
+    }
+
+    /// All of its work on one thread: less memory, and no core is woken to take work from another.
+    #[must_use]
+    pub fn on_one_thread(self) -> Self {
+        Self { one_thread: true, ..self }
     }
 
     /// Lives: returns when the daemon was told to stop, or could not start.
@@ -110,7 +122,11 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
                 return ExitCode::from(EXIT_USAGE);
             }
         };
-        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        let mut builder = match self.one_thread {
+            true => tokio::runtime::Builder::new_current_thread(),
+            false => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = match builder.enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 error!(%error, "no runtime");
@@ -146,18 +162,18 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         let name = self.name;
         dirs.prepare().map_err(|error| chain(&error))?;
         let instance = instance::Instance::claim(&dirs, name).map_err(|error| error.to_string())?;
-        let stop = CancellationToken::new();
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let accounts = Arc::new(Accounts::new(dirs.pid_file("agentd")));
         let sockets = Arc::new(Sockets::take(&dirs).map_err(|error| error.to_string())?);
-        let ready = start(Start {
+        let begin = Start {
             config,
             dirs: dirs.clone(),
             sockets: sockets.clone(),
             config_file: settings.file().to_owned(),
             stop: stop.clone(),
-        })
-        .await
-        .map_err(|error| error.to_string())?;
+            tasks: tasks.clone(),
+        };
+        let ready = start(begin).await.map_err(|error| error.to_string())?;
         let server = Server::new(ready.routes, accounts.clone(), ready.metrics, Limits::default())
             .map_err(|error| error.to_string())?;
         let listener = sockets.listen(name).map_err(|error| error.to_string())?;
@@ -189,6 +205,10 @@ impl<C: DeserializeOwned + Send + 'static> Daemon<C> {
         info!("stopping");
         stop.cancel();
         let _ = serving.await;
+        tasks.close();
+        if tokio::time::timeout(LAST_TASKS, tasks.wait()).await.is_err() {
+            warn!(tasks = tasks.len(), "not everything ended in time");
+        }
         Ok(instance)
     }
 }

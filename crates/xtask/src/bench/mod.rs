@@ -3,6 +3,7 @@
 
 mod backup;
 mod booted;
+mod egress;
 mod hop;
 mod ledger;
 mod mcp;
@@ -34,6 +35,7 @@ const BENCHES: &[Bench] = &[
     ("sign", sign::run),
     ("status", status::run),
     ("tools", tools::run),
+    ("egress", egress::run),
 ];
 
 /// Measures these promises, or all of them, and prints a row for each. The complaints are those that do not hold.

@@ -76,6 +76,11 @@ impl Rounds {
         median(self.0.iter().zip(&others.0).map(|(ours, other)| ours.p50 / other.p50))
     }
 
+    /// The processor's time of each round, as if it were the round's time.
+    pub(super) fn of_cpu(&self) -> Self {
+        Self(self.0.iter().map(|round| Round { p50: round.cpu, min: round.cpu, cpu: round.cpu }).collect())
+    }
+
     /// What both take together, round by round.
     pub(super) fn and(&self, others: &Self) -> Self {
         let sum = |(one, other): (&Round, &Round)| Round {

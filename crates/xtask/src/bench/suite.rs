@@ -29,17 +29,25 @@ pub(super) fn agentctl(folder: &Path) -> Result<Command, Failure> {
     Ok(command)
 }
 
-/// A suite of agentd alone. Dropping it ends it.
+/// A suite of some daemons. Dropping it ends it.
 pub(super) struct Suite {
     agentctl: PathBuf,
     folder: TempDir,
 }
 
 impl Suite {
+    /// agentd alone.
     pub(super) fn up() -> Result<Self, Failure> {
+        Self::up_with("agentd", &[])
+    }
+
+    /// These daemons, with these settings as variables.
+    pub(super) fn up_with(daemons: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("osmoda.").tempdir().map_err(Failure::bench)?;
         let suite = Self { agentctl: program("agentctl")?, folder };
-        let status = suite.agentctl().args(["up", "--only", "agentd", "--detach"]).stdout(Stdio::null()).status();
+        let mut up = suite.agentctl();
+        up.args(["up", "--only", daemons, "--detach"]).envs(variables.iter().copied()).stdout(Stdio::null());
+        let status = up.status();
         if status.map_err(Failure::bench)?.success() {
             Ok(suite)
         } else {
@@ -60,8 +68,13 @@ impl Suite {
 
     /// The process of agentd.
     pub(super) fn agentd(&self) -> Result<u32, Failure> {
-        let pid = running_pid(&self.dirs().pid_file("agentd")).and_then(|pid| u32::try_from(pid).ok());
-        pid.ok_or_else(|| Failure::bench("agentd does not run"))
+        self.pid("agentd")
+    }
+
+    /// The process of a daemon.
+    pub(super) fn pid(&self, daemon: &str) -> Result<u32, Failure> {
+        let pid = running_pid(&self.dirs().pid_file(daemon)).and_then(|pid| u32::try_from(pid).ok());
+        pid.ok_or_else(|| Failure::bench(format!("{daemon} does not run")))
     }
 }
 
