@@ -264,6 +264,52 @@ def ask_the_proxy_for_the_hosts_loopback():
         return f"status {answer.status}"
 
 
+def proxy_says(line, with_token=True):
+    """What the proxy answers to one line; a relay inside can ask for no more than that."""
+    import base64
+    import urllib.parse
+
+    address = urllib.parse.urlsplit(os.environ.get("http_proxy") or os.environ.get("HTTP_PROXY") or "")
+    if not address.hostname:
+        raise Denied("there is no proxy")
+    head = line + "\r\n"
+    if with_token and address.password:
+        pair = f"{urllib.parse.unquote(address.username)}:{urllib.parse.unquote(address.password)}"
+        head += f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=3) as door:
+        door.settimeout(5)
+        door.sendall((head + "\r\n").encode())
+        answer = door.recv(300).decode(errors="replace").split("\r\n")[0]
+    if " 200" in answer:
+        return answer
+    raise Denied(answer or "it hung up")
+
+
+@attack
+def relay_to_the_hosts_loopback():
+    return proxy_says(f"CONNECT 127.0.0.1:{FACTS['port']} HTTP/1.1\r\nHost: 127.0.0.1:{FACTS['port']}")
+
+
+@attack
+def relay_to_a_private_address():
+    return proxy_says(f"CONNECT {FACTS['private']}:{FACTS['port']} HTTP/1.1\r\nHost: {FACTS['private']}:{FACTS['port']}")
+
+
+@attack
+def relay_to_the_metadata_address():
+    return proxy_says("CONNECT 169.254.169.254:80 HTTP/1.1\r\nHost: 169.254.169.254:80")
+
+
+@attack
+def relay_to_a_host_that_was_not_named():
+    return proxy_says("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443")
+
+
+@attack
+def relay_without_the_token():
+    return proxy_says("CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443", with_token=False)
+
+
 @attack
 def reach_an_abstract_socket():
     return connect(socket.AF_UNIX, "\0" + FACTS["abstract"])

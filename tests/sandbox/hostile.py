@@ -110,7 +110,7 @@ class Ours:
         self.name = f"osmoda ring {ring}"
         self.tokens = []
         if ring == 1:
-            self.tokens = [self.mint([f"fs.write:{outside.folder}/granted", f"fs.read:{outside.folder}/race/real"])]
+            self.tokens = [self.mint([f"fs.write:{outside.folder}/granted", f"fs.read:{outside.folder}/race/real", "net:example.org:443"])]
 
     def call(self, tool, arguments):
         command = [self.agentctl, "--dir", f"{self.outside.folder}/suite", "call", tool, "--json", "-"]
@@ -356,6 +356,8 @@ def run(outside, agentctl, more):
     sys.argv[1:] = [json.dumps(facts)]
     import attacks
 
+    ways_out = subprocess.run([agentctl, "--dir", f"{outside.folder}/suite", "status"], capture_output=True, text=True, check=False).stdout
+    check("egress runs, so that ring 1 has a way out to be tried", "egress" in ways_out, ways_out)
     alone = sorted(attacks.ALONE)
     quick = [name for name in attacks.ATTACKS if name not in attacks.ALONE]
     ours = [Ours(outside, agentctl, 2), Ours(outside, agentctl, 1)]

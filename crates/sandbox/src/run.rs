@@ -13,11 +13,12 @@ use std::{
 };
 
 use nix::{
-    fcntl::{FcntlArg, FdFlag, OFlag, fcntl},
+    fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         prctl::set_pdeathsig,
         signal::{Signal, kill},
+        stat::Mode,
     },
     unistd::{Pid, getppid, pipe2},
 };
@@ -63,6 +64,9 @@ pub(crate) fn run(
     let held = grant::hold(&plan.grants, &place.own)?;
     let group = place.groups.as_ref().map(|groups| groups.make(&plan.id, &plan.limits)).transpose();
     let group = group.map_err(|error| Refusal::layer(Layer::Limits, format!("no control group: {error}")))?;
+    let found =
+        plan.network.as_ref().filter(|_| proxy.is_none()).map(|network| way_out(&network.socket)).transpose()?;
+    let proxy = plan.network.as_ref().and(proxy.or(found.as_ref()));
     let started = Instant::now();
     let mut running = start(place, plan, proxy, &held, group).map_err(|error| {
         let why = if error.kind() == io::ErrorKind::NotFound {
@@ -75,6 +79,12 @@ pub(crate) fn run(
     let hit = running.attend(&plan.limits, started, asked_by);
     let cpu_ms = running.bury();
     running.outcome(hit, started, cpu_ms)
+}
+
+/// The proxy's socket as a descriptor: who has it may connect, whatever stands in the way to it.
+fn way_out(socket: &Path) -> Result<OwnedFd, Refusal> {
+    open(socket, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(|errno| Refusal::layer(Layer::Network, format!("{}: {errno}", socket.display())))
 }
 
 /// A started sandbox.

@@ -16,8 +16,6 @@ use crate::{
 pub(crate) const WORK: &str = "/sandbox";
 /// The home inside.
 pub(crate) const HOME: &str = "/home/sandbox";
-/// Where the proxy's socket is inside.
-pub(crate) const PROXY: &str = "/run/egress.sock";
 /// The port of the loopback inside at which the proxy is found.
 pub(crate) const PROXY_PORT: u16 = 19_999;
 /// Process 1 inside.
@@ -50,7 +48,7 @@ pub(crate) struct Handed<'a> {
     pub(crate) etc: [RawFd; ETC.len()],
     /// The machine's `/etc/ld.so.cache`, where it has one.
     pub(crate) libraries: Option<RawFd>,
-    /// The proxy's socket, where it is not to be found by its path.
+    /// The proxy's socket: process 1 has it, and no name in the sandbox leads to it.
     pub(crate) proxy: Option<RawFd>,
     pub(crate) grants: &'a [Held],
 }
@@ -108,11 +106,6 @@ pub(crate) fn arguments(plan: &Plan, host: &Host, handed: &Handed<'_>) -> Vec<Os
         let bind = if held.grant.access == Access::Write { "--bind-fd" } else { "--ro-bind-fd" };
         to.add([OsStr::new(bind), OsStr::new(&held.file.as_raw_fd().to_string()), held.grant.path.as_os_str()]);
     }
-    match (&plan.network, handed.proxy) {
-        (Some(_), Some(proxy)) => to.words(["--ro-bind-fd", &proxy.to_string(), PROXY]),
-        (Some(network), None) => to.add([OsStr::new("--ro-bind"), network.socket.as_os_str(), OsStr::new(PROXY)]),
-        (None, _) => {}
-    }
     // The root and /dev are memory too, and nobody's to fill.
     to.words(["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK, "--", INIT]);
     init_arguments(&mut to, plan, handed);
@@ -141,8 +134,8 @@ fn init_arguments(to: &mut Arguments, plan: &Plan, handed: &Handed<'_>) {
         };
         to.add([OsStr::new(name), held.grant.path.as_os_str()]);
     }
-    if plan.network.is_some() {
-        to.words(["--proxy"]);
+    if let Some(proxy) = handed.proxy {
+        to.words(["--proxy", &proxy.to_string()]);
     }
     match direct::words(&plan.command) {
         Some(words) => {
@@ -253,8 +246,8 @@ mod tests {
             let needed = needed.replace('N', &grants[number].file.as_raw_fd().to_string());
             assert!(text.contains(&needed), "{needed} in {text}");
         }
-        assert!(text.contains("--read /srv/a --write /srv/b --exec /srv/c --proxy -- /bin/true"), "{text}");
-        assert!(text.contains(" --ro-bind /run/osmoda/egress.sock /run/egress.sock "), "{text}");
+        assert!(text.contains("--read /srv/a --write /srv/b --exec /srv/c -- /bin/true"), "{text}");
+        assert!(!text.contains("egress.sock"), "{text}");
         assert!(!text.contains("secret"), "a command line is everybody's to read");
         let environment = environment(&plan, &Host::default());
         let proxy = environment.iter().find(|(name, _)| *name == "https_proxy").unwrap();

@@ -4,7 +4,11 @@
 use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,7 +16,7 @@ use std::{
     thread,
 };
 
-use crate::view::{PROXY, PROXY_PORT};
+use crate::view::PROXY_PORT;
 
 /// Connections at a time; the next ones wait.
 const MOST_CONNECTIONS: u64 = 32;
@@ -22,27 +26,37 @@ pub(super) const MOST_THREADS: u64 = 1 + 2 * MOST_CONNECTIONS;
 const STACK: usize = 64 << 10;
 const BUFFER: usize = 16 << 10;
 
-/// Takes the port, before anybody inside can.
-pub(super) fn listen() -> io::Result<TcpListener> {
-    // Where nobody listens there is no way out, and better known now.
-    UnixStream::connect(PROXY)
-        .map_err(|error| io::Error::new(error.kind(), format!("egress does not answer: {error}")))?;
-    TcpListener::bind((Ipv4Addr::LOCALHOST, PROXY_PORT))
+/// The port inside, and the proxy outside.
+pub(super) struct WayOut {
+    listener: TcpListener,
+    proxy: PathBuf,
+}
+
+impl WayOut {
+    /// Takes the port, before anybody inside can.
+    pub(super) fn open(proxy: &OwnedFd) -> io::Result<Self> {
+        // The kernel's own name for a descriptor that this process has; nobody else's.
+        let proxy = PathBuf::from(format!("/proc/self/fd/{}", proxy.as_raw_fd()));
+        // Where nobody listens there is no way out, and better known now.
+        UnixStream::connect(&proxy)
+            .map_err(|error| io::Error::new(error.kind(), format!("egress does not answer: {error}")))?;
+        Ok(Self { listener: TcpListener::bind((Ipv4Addr::LOCALHOST, PROXY_PORT))?, proxy })
+    }
 }
 
 /// Joins whoever connects, for as long as this process lives.
-pub(super) fn start(listener: TcpListener) -> io::Result<()> {
-    thread::Builder::new().stack_size(STACK).spawn(move || accept(&listener)).map(drop)
+pub(super) fn start(way_out: WayOut) -> io::Result<()> {
+    thread::Builder::new().stack_size(STACK).spawn(move || accept(&way_out)).map(drop)
 }
 
-fn accept(listener: &TcpListener) {
+fn accept(way_out: &WayOut) {
     let open = Arc::new(AtomicU64::new(0));
-    for inner in listener.incoming().flatten() {
+    for inner in way_out.listener.incoming().flatten() {
         // Full: this one is closed, as a proxy does that has enough.
         if open.load(Ordering::Relaxed) >= MOST_CONNECTIONS {
             continue;
         }
-        let Ok(outer) = UnixStream::connect(PROXY) else { continue };
+        let Ok(outer) = UnixStream::connect(&way_out.proxy) else { continue };
         let joined = Arc::new(Joined { inner, outer, open: open.clone() });
         open.fetch_add(1, Ordering::Relaxed);
         let back = joined.clone();

@@ -81,7 +81,12 @@ fn live(orders: &Orders, report: &mut File) -> Result<i32, Failed> {
     keep_descriptors().map_err(|error| (Layer::Runner, error.to_string()))?;
     limit(orders).map_err(|errno| (Layer::Limits, errno.to_string()))?;
     landlock::restrict(orders).map_err(|why| (Layer::Landlock, why))?;
-    let proxy = orders.proxy.then(forward::listen).transpose().map_err(|error| (Layer::Network, error.to_string()))?;
+    let way_out = orders
+        .proxy
+        .as_ref()
+        .map(forward::WayOut::open)
+        .transpose()
+        .map_err(|error| (Layer::Network, error.to_string()))?;
     let deaths = hear_of_deaths().map_err(|errno| (Layer::Runner, errno.to_string()))?;
     if is_let_go(&orders.leash) {
         return Ok(Ended::Killed.code());
@@ -102,8 +107,8 @@ fn live(orders: &Orders, report: &mut File) -> Result<i32, Failed> {
             return Ok(code);
         }
     };
-    if let Some(listener) = proxy {
-        forward::start(listener).map_err(|error| (Layer::Network, error.to_string()))?;
+    if let Some(way_out) = way_out {
+        forward::start(way_out).map_err(|error| (Layer::Network, error.to_string()))?;
     }
     let child = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default());
     let ended = bury_until(child, &deaths, &orders.leash, report);
@@ -144,7 +149,7 @@ fn limit(orders: &Orders) -> Result<(), Errno> {
     let memory = orders.memory.saturating_mul(MEMORY_MARGIN);
     setrlimit(Resource::RLIMIT_DATA, memory, memory)?;
     // This process is one of them, and so are its threads.
-    let own = 1 + if orders.proxy { forward::MOST_THREADS } else { 0 };
+    let own = 1 + if orders.proxy.is_some() { forward::MOST_THREADS } else { 0 };
     setrlimit(Resource::RLIMIT_NPROC, orders.processes + own, orders.processes + own)?;
     setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES)?;
     setrlimit(Resource::RLIMIT_MEMLOCK, 0, 0)?;

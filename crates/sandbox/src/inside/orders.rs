@@ -22,26 +22,23 @@ pub(crate) struct Orders {
     pub(crate) read: Vec<PathBuf>,
     pub(crate) exec: Vec<PathBuf>,
     pub(crate) write: Vec<PathBuf>,
-    /// Whether there is a way out.
-    pub(crate) proxy: bool,
+    /// The proxy's socket, where there is a way out.
+    pub(crate) proxy: Option<OwnedFd>,
     pub(crate) command: Vec<OsString>,
 }
 
 pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Orders, String> {
     let (mut report, mut leash, mut numbers) = (None, None, [None; 4]);
-    let (mut read, mut exec, mut write, mut proxy) = (Vec::new(), Vec::new(), Vec::new(), false);
+    let (mut read, mut exec, mut write, mut proxy) = (Vec::new(), Vec::new(), Vec::new(), None);
     while let Some(name) = arguments.next() {
         let name = name.to_str().ok_or("a flag is no text")?.to_owned();
         if name == "--" {
             break;
         }
-        if name == "--proxy" {
-            proxy = true;
-            continue;
-        }
         let value = arguments.next().ok_or_else(|| format!("{name} has no value"))?;
         match name.as_str() {
             "--report" => report = Some(number(&value)?),
+            "--proxy" => proxy = Some(number(&value)?),
             "--leash" => leash = Some(number(&value)?),
             "--cpu-ms" => numbers[0] = Some(number(&value)?),
             "--memory" => numbers[1] = Some(number(&value)?),
@@ -57,6 +54,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Ord
         return Err("a limit is missing".to_owned());
     };
     let report = take(report.ok_or("--report is missing")?)?;
+    let proxy = proxy.map(take).transpose()?;
     let leash = take(leash.ok_or("--leash is missing")?)?;
     Ok(Orders {
         report,
@@ -109,12 +107,16 @@ mod tests {
     #[test]
     fn orders_are_whole_or_refused() {
         let report = std::fs::File::open("/dev/null").unwrap().into_raw_fd();
+        let proxy = std::fs::File::open("/dev/null").unwrap().into_raw_fd();
         let leash = std::fs::File::open("/dev/null").unwrap().into_raw_fd();
         let text = format!(
-            "--report {report} --leash {leash} --cpu-ms 1 --memory 2 --processes 3 --file 4 --read /a --write /b --exec /c --proxy -- /bin/x --report y"
+            "--report {report} --leash {leash} --cpu-ms 1 --memory 2 --processes 3 --file 4 --read /a --write /b --exec /c --proxy {proxy} -- /bin/x --report y"
         );
         let orders = parse_text(&text).unwrap();
-        assert_eq!((orders.cpu_ms, orders.memory, orders.processes, orders.file, orders.proxy), (1, 2, 3, 4, true));
+        assert_eq!(
+            (orders.cpu_ms, orders.memory, orders.processes, orders.file, orders.proxy.is_some()),
+            (1, 2, 3, 4, true)
+        );
         assert_eq!((orders.read, orders.write, orders.exec), (vec!["/a".into()], vec!["/b".into()], vec!["/c".into()]));
         assert_eq!(orders.command, ["/bin/x", "--report", "y"]);
         for wrong in [
