@@ -8,13 +8,14 @@ set -euo pipefail
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages anvil solc
-    sqlite-vec squid tinyproxy websockets)
+    sqlite-vec squid tinyproxy websockets sandbox-runtime specify)
 
 # peer NAME: sets PEER to the path of the peer's command: a Python with the SDK, a program, or the SDK's folder.
 peer() {
     local name=$1
     case $name in
     mcp-v1 | mcp-v2 | a2a | websockets) _peer_python "$name" bin/python ;;
+    specify) _peer_python "$name" bin/specify ;;
     amagi) _peer_python "$name" bin/amagi-mcp-probe ;;
     node) _peer_npm "$name" "node-linux-$(_npm_machine)@22.23.3" "node_modules/node-linux-$(_npm_machine)/bin/node" ;;
     # It wants Node 22: start it by `peer node`.
@@ -26,6 +27,8 @@ peer() {
     ethers) _peer_npm "$name" ethers@6.17.0 node_modules/ethers ;;
     viem) _peer_npm "$name" viem@2.57.20 node_modules/viem ;;
     solana-messages) _peer_npm "$name" @solana/offchain-messages@8.4.0 node_modules/@solana/offchain-messages ;;
+    # What untrusted code is otherwise shut in with; it stands on bubblewrap, socat and ripgrep.
+    sandbox-runtime) _peer_npm "$name" @anthropic-ai/sandbox-runtime@0.0.83 node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js ;;
     # A development chain of Ethereum: a native program, and a compiler for the token on it.
     anvil) _peer_npm "$name" "@foundry-rs/anvil-linux-$(_foundry_machine)@1.7.1" "node_modules/@foundry-rs/anvil-linux-$(_foundry_machine)/bin/anvil" ;;
     solc) _peer_npm "$name" solc@0.8.34 node_modules/solc ;;

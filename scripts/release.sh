@@ -32,6 +32,11 @@ version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Car
 arch=$(uname -m)
 daemons=()
 for unit in nix/units/osmoda-*.service; do daemons+=("$(basename "$unit" .service)"); done
+# Those of them that answer for themselves; the others are a daemon's hands.
+answering=()
+for unit in "${daemons[@]}"; do
+    if grep -q '^Type=notify$' "nix/units/$unit.service"; then answering+=("$unit"); fi
+done
 # Two runs of the same sources make the same files.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -c safe.directory='*' log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH
@@ -53,8 +58,8 @@ lay_out() {
     local root=$1/root file
     mkdir -p "$root"/usr/lib/systemd/system
     install -D -m 755 -t "$root/usr/bin" "$programs/agentctl"
-    for daemon in "${daemons[@]}"; do install -D -m 755 -t "$root/usr/lib/osmoda" "$programs/$daemon"; done
-    printf '{"daemons":[%s]}\n' "$(printf '"%s"\n' "${daemons[@]#osmoda-}" | paste -sd,)" >"$root/usr/lib/osmoda/suite.json"
+    for daemon in "${daemons[@]}" osmoda-sandbox-init; do install -D -m 755 -t "$root/usr/lib/osmoda" "$programs/$daemon"; done
+    printf '{"daemons":[%s]}\n' "$(printf '"%s"\n' "${answering[@]#osmoda-}" | paste -sd,)" >"$root/usr/lib/osmoda/suite.json"
     find nix/units -maxdepth 1 -type f ! -name '*.md' -exec install -m 644 -t "$root/usr/lib/systemd/system" {} +
     install -D -m 644 -t "$root/usr/lib/sysusers.d" nix/units/sysusers.d/*
     install -D -m 644 -t "$root/usr/lib/tmpfiles.d" nix/units/tmpfiles.d/*
@@ -92,6 +97,7 @@ Maintainer: ${DEBFULLNAME:-osmoda} <${DEBEMAIL:-root@localhost}>
 Section: admin
 Priority: optional
 Depends: libc6 (>= ${libc:-2.35}), systemd (>= 249)
+Recommends: bubblewrap
 Installed-Size: $(du -sk --apparent-size "$stage/usr" | cut -f1)
 Description: the on-machine half of an AI-native operating system
  Daemons that give an agent a whole server through typed tools, keep every act in

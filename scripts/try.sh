@@ -37,7 +37,7 @@ python=$PEER
 
 # Unoptimised: built in half the time, and fast enough to look at.
 say "building the suite (the first time takes a few minutes)"
-(cd "$OSMODA_ROOT" && cargo build --locked --package osmoda-agentctl --package osmoda-agentd --bins)
+(cd "$OSMODA_ROOT" && cargo build --locked --package osmoda-agentctl --package osmoda-agentd --package osmoda-sandbox --bins)
 agentctl=$(build_folder)/debug/agentctl
 
 if [[ -z $dir ]]; then

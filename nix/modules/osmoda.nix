@@ -104,7 +104,10 @@ in
       message = "services.osmoda: there is no account ${name}: add users.users.${name}.isNormalUser = true, or take it out of services.osmoda.operators and services.osmoda.agents.";
     }) (cfg.operators ++ cfg.agents);
 
-    environment.systemPackages = [ cfg.package ];
+    environment.systemPackages = [
+      cfg.package
+      pkgs.bubblewrap
+    ];
     environment.etc."osmoda/osmoda.toml".source = settings;
 
     systemd.packages = [ units ];
@@ -128,6 +131,9 @@ in
       }
     ) enabled;
 
+    # The hands of agentd that make namespaces.
+    systemd.sockets.osmoda-sandbox.wantedBy = [ "osmoda.target" ];
+
     # As nix/units/sysusers.d says it for other systems.
     users.groups = lib.genAttrs (
       [
@@ -135,6 +141,7 @@ in
         "osmoda-operator"
         "osmoda-agent"
         "osmoda-daemon"
+        "osmoda-sandbox"
       ]
       ++ accounts
     ) (_: { });
@@ -146,6 +153,12 @@ in
           group = "osmoda-agent";
           extraGroups = [ "osmoda" ];
           home = "/var/lib/osmoda-agent";
+        };
+        osmoda-sandbox = {
+          isSystemUser = true;
+          description = "osmoda sandboxes";
+          group = "osmoda-sandbox";
+          extraGroups = [ "osmoda" ];
         };
       }
       (lib.genAttrs accounts (name: {

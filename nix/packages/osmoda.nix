@@ -23,7 +23,7 @@ let
     strictDeps = true;
     # The tests start processes of a whole suite and boot machines; CI runs them outside of a build.
     doCheck = false;
-    cargoExtraArgs = "--locked --bins --package osmoda-agentctl ${
+    cargoExtraArgs = "--locked --bins --package osmoda-agentctl --package osmoda-sandbox ${
       lib.concatMapStringsSep " " (name: "--package osmoda-${name}") daemons
     }";
   };

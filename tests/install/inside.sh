@@ -153,7 +153,7 @@ install_it() {
         --api-key x --skip-nixos --runtime=claude-code
     check "agentd is up" agentd_is active
     check "the doctor finds nothing to mend" agentctl doctor
-    check "agentctl knows which daemons are installed" test "$(agentctl status --json | grep -o '"daemon":' | wc -l)" = "$(find "$TREE"/nix/units -name 'osmoda-*.service' | wc -l)"
+    check "agentctl knows which daemons are installed" test "$(agentctl status --json | grep -o '"daemon":' | wc -l)" = "$(grep -lx Type=notify "$TREE"/nix/units/osmoda-*.service | wc -l)"
     check "so do agents" test -r /var/lib/osmoda/suite.json
     check "it starts with the machine" systemctl is-enabled osmoda.target osmoda-agentd.service
     check "the control plane was told of every step" says complete grep -o '"step":"[a-z]*"' "$work/told"

@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use osmoda_apps::AppError;
 use osmoda_backup::Shelf;
 use osmoda_ipc::{
     Metrics, NewEvent, chain,
@@ -20,6 +21,7 @@ use tracing::warn;
 
 use crate::{
     approvals::{Approvals, StoreError},
+    apps::Apps,
     capabilities::{Capabilities, CapabilityError},
     card::{CardKey, KeyError},
     config::Config,
@@ -28,6 +30,7 @@ use crate::{
     recorder::LedgerRecorder,
     requests::{RequestDesk, RequestStore, RequestStoreError},
     routes::routes,
+    sandbox::Runner,
     shell::{self, Pace},
     streams::Hub,
     system::Sampler,
@@ -45,6 +48,8 @@ pub struct Agentd {
     pub(crate) incidents: Incidents,
     pub(crate) memories: Memories,
     _memory_keeper: Keeper,
+    pub(crate) apps: Arc<Apps>,
+    pub(crate) runner: Runner,
     pub(crate) safety: Safety,
     pub(crate) backups: Arc<Shelf>,
     pub(crate) capabilities: Arc<Capabilities>,
@@ -104,6 +109,9 @@ pub enum NotStarted {
     /// The memories' background threads.
     #[error("the threads that keep memories can't be started: {0}")]
     MemoryKeeper(std::io::Error),
+    /// The apps.
+    #[error("{}", chain(.0))]
+    Apps(#[from] AppError),
     /// The agent card's key.
     #[error("{0}")]
     Key(#[from] KeyError),
@@ -132,6 +140,8 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
         capabilities: Arc::new(Capabilities::open(&folder, start.dirs.run())?),
         _memory_keeper: Keeper::start(&memories).map_err(NotStarted::MemoryKeeper)?,
         memories,
+        apps: Arc::new(Apps::open(&folder.join("apps.db"), start.dirs.run().to_owned())?),
+        runner: Runner::new(&start.dirs),
         card_key: CardKey::open(&folder.join("card.key"))?,
         socket: start.dirs.socket("agentd"),
         backups: Arc::new(Shelf::new(start.dirs.state())),
@@ -150,6 +160,8 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
         approvals,
         own,
     });
+    let apps = agentd.apps.clone();
+    tokio::spawn(async move { apps.resume().await });
     let metrics = Metrics::build("agentd", |registry| {
         crate::recorder::register(registry, &ledger);
         registry.register("terminals", "Open terminals", agentd.terminals.0.clone());

@@ -1,6 +1,6 @@
 //! The table `[agentd]` of osmoda.toml.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +24,12 @@ pub struct Config {
     pub memory: MemoryConfig,
     /// `[agentd.safety]`
     pub safety: SafetyConfig,
+    /// `[agentd.sandbox]`
+    pub sandbox: SandboxConfig,
     /// `[agentd.shell]`
     pub shell: ShellConfig,
+    /// `[agentd.spec_kit]`
+    pub spec_kit: SpecKitConfig,
     /// `[agentd.terminal]`
     pub terminal: TerminalConfig,
 }
@@ -146,6 +150,62 @@ pub struct ShellConfig {
 impl Default for ShellConfig {
     fn default() -> Self {
         Self { per_minute: 30 }
+    }
+}
+
+/// What a sandbox may use up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxConfig {
+    /// Memory of everything inside together, in MiB.
+    pub memory_mib: u32,
+    /// Processes and threads at a time.
+    pub processes: u32,
+    /// Processor time of everything inside together, in seconds; never more than the call's own time.
+    pub cpu_secs: u32,
+    /// The largest file, in MiB.
+    pub file_mib: u32,
+    /// What the working folder, the home and /tmp may each hold, in MiB. They are memory.
+    pub space_mib: u32,
+    /// What is kept of each stream, in KiB.
+    pub output_kib: u32,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self { memory_mib: 512, processes: 64, cpu_secs: 300, file_mib: 64, space_mib: 128, output_kib: 1024 }
+    }
+}
+
+/// Spec-driven development.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpecKitConfig {
+    /// The folder below which every project is.
+    pub workspace: PathBuf,
+    /// The account that both programs run as; agentd's own where that is not root.
+    pub account: String,
+    /// The specify CLI, with arguments that stand before ours.
+    pub specify: Vec<String>,
+    /// The agent CLIs by integration, with their arguments; the prompt is added as the last one.
+    pub agents: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for SpecKitConfig {
+    fn default() -> Self {
+        let agents: [(&str, &[&str]); 4] = [
+            ("claude", &["claude", "--permission-mode", "acceptEdits", "--print"]),
+            ("codex", &["codex", "exec", "--full-auto", "--skip-git-repo-check"]),
+            ("copilot", &["copilot", "--allow-all-tools", "--prompt"]),
+            ("gemini", &["gemini", "--approval-mode", "auto_edit", "--prompt"]),
+        ];
+        let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Self {
+            workspace: "/workspace".into(),
+            account: osmoda_ipc::AGENT_GROUP.into(),
+            specify: vec!["specify".into()],
+            agents: agents.into_iter().map(|(name, words)| (name.to_owned(), argv(words))).collect(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod agentd;
 mod approvals;
+mod apps;
 mod capabilities;
 mod card;
 mod config;
@@ -17,7 +18,9 @@ pub mod network;
 mod recorder;
 mod requests;
 mod routes;
+mod sandbox;
 mod shell;
+mod spec_kit;
 mod streams;
 pub mod system;
 mod terminal;

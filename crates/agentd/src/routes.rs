@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use osmoda_api::agentd::{
-    AgentCardGet, AgentCardWellKnown, ApprovalApprove, ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny,
-    ApprovalPending, ApprovalRequest, BackupCreate, BackupList, CapabilityKey, CapabilityList, CapabilityMint,
-    CapabilityNarrow, CapabilityRevoke, CapabilityVerify, DirectoryList, EVENTS_STREAM, EventLog, FileRead, FileWrite,
-    IncidentAddStep, IncidentClose, IncidentCreate, IncidentList, IncidentShow, JournalLogs, LedgerAppend,
-    LedgerConsistency, LedgerProve, LedgerVerify, MemoryDocumentAdd, MemoryDocumentExport, MemoryDocumentList,
-    MemoryDocumentReindex, MemoryDocumentRemove, MemoryForget, MemoryGet, MemoryHealth, MemoryIngest, MemoryJunk,
-    MemoryList, MemoryModelInstall, MemoryPrune, MemoryRecall, MemoryReindex, MemoryStore, NetworkInfo,
-    OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir, OperatorFileRead,
-    OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, RequestGet, RequestList, SafetyPanic,
-    SafetyRestart, SafetyRollback, SafetyStatus, ServiceStatus, ShellExec, SystemDiscover, SystemHealth, SystemQuery,
-    TERMINAL, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
+    AgentCardGet, AgentCardWellKnown, AppDeploy, AppList, AppLogs, AppRemove, AppRestart, AppStop, ApprovalApprove,
+    ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny, ApprovalPending, ApprovalRequest, BackupCreate,
+    BackupList, CapabilityKey, CapabilityList, CapabilityMint, CapabilityNarrow, CapabilityRevoke, CapabilityVerify,
+    DirectoryList, EVENTS_STREAM, EventLog, FileRead, FileWrite, IncidentAddStep, IncidentClose, IncidentCreate,
+    IncidentList, IncidentShow, JournalLogs, LedgerAppend, LedgerConsistency, LedgerProve, LedgerVerify,
+    MemoryDocumentAdd, MemoryDocumentExport, MemoryDocumentList, MemoryDocumentReindex, MemoryDocumentRemove,
+    MemoryForget, MemoryGet, MemoryHealth, MemoryIngest, MemoryJunk, MemoryList, MemoryModelInstall, MemoryPrune,
+    MemoryRecall, MemoryReindex, MemoryStore, NetworkInfo, OperatorFileDelete, OperatorFileDownload, OperatorFileList,
+    OperatorFileMkdir, OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList,
+    RequestGet, RequestList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, SandboxExec, ServiceStatus,
+    ShellExec, SpecKitInit, SpecKitRun, SystemDiscover, SystemHealth, SystemQuery, TERMINAL, TLOG_CHECKPOINT, TLOG_KEY,
+    TLOG_TILE,
 };
 use osmoda_ipc::Routes;
 
@@ -21,8 +22,8 @@ use crate::{
     agentd::Agentd,
     gate::AgentdGate,
     handlers::{
-        approvals, backups, capabilities, card, files, incidents, ledger, memory, network, operator_files, requests,
-        safety, services, shell, system, terminal, tlog,
+        approvals, apps, backups, capabilities, card, files, incidents, ledger, memory, network, operator_files,
+        requests, safety, sandbox, services, shell, spec_kit, system, terminal, tlog,
     },
     recorder::LedgerRecorder,
 };
@@ -107,4 +108,13 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<MemoryDocumentExport>(memory::export_document)
         .on::<MemoryDocumentReindex>(memory::reindex_document)
         .on::<MemoryDocumentRemove>(memory::remove_document)
+        .on::<SandboxExec>(sandbox::exec)
+        .on::<AppDeploy>(apps::deploy)
+        .on::<AppList>(apps::list)
+        .on::<AppLogs>(apps::logs)
+        .on::<AppStop>(apps::stop)
+        .on::<AppRestart>(apps::restart)
+        .on::<AppRemove>(apps::remove)
+        .on::<SpecKitInit>(spec_kit::init)
+        .on::<SpecKitRun>(spec_kit::run)
 }

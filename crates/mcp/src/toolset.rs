@@ -29,11 +29,15 @@ pub enum Toolset {
     SafeSwitch,
     /// Health checks that escalate.
     Watchers,
+    /// Services that an agent deploys.
+    Apps,
+    /// Spec-driven projects.
+    SpecKit,
 }
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::System,
         Self::FilesAndShell,
         Self::Memory,
@@ -45,6 +49,8 @@ impl Toolset {
         Self::Wallet,
         Self::SafeSwitch,
         Self::Sandbox,
+        Self::Apps,
+        Self::SpecKit,
         Self::Watchers,
     ];
 
@@ -63,6 +69,8 @@ impl Toolset {
             Self::Sandbox => "sandbox",
             Self::SafeSwitch => "safe-switch",
             Self::Watchers => "watchers",
+            Self::Apps => "apps",
+            Self::SpecKit => "spec-kit",
         }
     }
 }
@@ -82,6 +90,8 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::Sandbox => "run untrusted code shut in, and give it exactly what it may do",
         Toolset::SafeSwitch => "change the system, a profile, files or an app; what fails its checks is undone",
         Toolset::Watchers => "health checks that restart, roll back and notify",
+        Toolset::Apps => "run programs as services with limits, and see what else runs here",
+        Toolset::SpecKit => "make spec-driven projects and run their phases with an agent CLI",
     }
 }
 

@@ -72,7 +72,7 @@ impl Bus {
     }
 
     /// Until a job is no longer systemd's: a unit that restarts is active before it too.
-    async fn done(&self, job: &OwnedObjectPath, patience: Duration) {
+    pub(crate) async fn done(&self, job: &OwnedObjectPath, patience: Duration) {
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline && self.properties(job, "Job").await.is_ok() {
             tokio::time::sleep(LOOK).await;

@@ -5,6 +5,7 @@ mod bus;
 mod control;
 mod error;
 mod events;
+mod jobs;
 mod name;
 mod timers;
 mod transient;
@@ -14,8 +15,9 @@ pub use self::{
     bus::{Bus, is_here},
     error::SystemdError,
     events::{Change, Changes},
+    jobs::{Alarm, Ended, OneShot},
     name::unit_name,
     timers::Timer,
-    transient::{Alarm, Ended, OneShot},
+    transient::Setting,
     units::{Unit, UnitState},
 };

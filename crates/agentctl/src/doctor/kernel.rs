@@ -5,6 +5,8 @@ use std::fs;
 use super::{Finding, Patient};
 
 const CHECK: &str = "kernel";
+/// Where sandboxes' runner looks for it.
+const BWRAP: [&str; 4] = ["/usr/bin/bwrap", "/run/current-system/sw/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"];
 
 pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let read = |path: &str| fs::read_to_string(patient.path(path)).ok().map(|text| text.trim().to_owned());
@@ -16,6 +18,7 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
             read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").as_deref(),
         ),
         control_groups(read("/sys/fs/cgroup/cgroup.controllers").as_deref()),
+        bubblewrap(BWRAP.iter().any(|path| patient.path(path).is_file())),
     ]
 }
 
@@ -27,7 +30,7 @@ fn landlock(modules: Option<&str>) -> Finding {
         }
         Some(list) => Finding::care(
             CHECK,
-            "Landlock is not in force: a sandbox has one wall less",
+            "Landlock is not in force: nothing runs in a sandbox",
             format!("boot with lsm=landlock,{list} (kernel 5.13 or newer)"),
         ),
         None => Finding::care(
@@ -36,6 +39,13 @@ fn landlock(modules: Option<&str>) -> Finding {
             "mount -t securityfs securityfs /sys/kernel/security",
         ),
     }
+}
+
+fn bubblewrap(is_there: bool) -> Finding {
+    if is_there {
+        return Finding::good(CHECK, "bubblewrap is there");
+    }
+    Finding::care(CHECK, "bubblewrap is missing: nothing runs in a sandbox", "apt-get install bubblewrap")
 }
 
 fn user_namespaces(most: Option<&str>, debian: Option<&str>, apparmor: Option<&str>) -> Finding {

@@ -118,6 +118,11 @@ impl Capabilities {
         self.verifier.borrow().clone()
     }
 
+    /// What checks tokens, now and whenever one is taken back.
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<Verifier>> {
+        self.verifier.subscribe()
+    }
+
     /// The key, the feed's place and its number.
     pub(crate) fn key(&self) -> Result<(PublicKey, &Path, u64), CapabilityError> {
         Ok((self.key.public(), &self.feed, self.store().sequence()?))

@@ -1,6 +1,7 @@
 //! Between the contract and the subjects: about ten lines each.
 
 pub(crate) mod approvals;
+pub(crate) mod apps;
 pub(crate) mod backups;
 pub(crate) mod capabilities;
 pub(crate) mod card;
@@ -12,8 +13,10 @@ pub(crate) mod network;
 pub(crate) mod operator_files;
 pub(crate) mod requests;
 pub(crate) mod safety;
+pub(crate) mod sandbox;
 pub(crate) mod services;
 pub(crate) mod shell;
+pub(crate) mod spec_kit;
 pub(crate) mod system;
 pub(crate) mod terminal;
 pub(crate) mod tlog;

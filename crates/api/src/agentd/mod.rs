@@ -1,6 +1,7 @@
 //! agentd: the system bridge, the ledger and the approvals.
 
 mod approvals;
+mod apps;
 mod backups;
 mod capabilities;
 mod card;
@@ -15,16 +16,18 @@ mod operator_files;
 mod raw;
 mod requests;
 mod safety;
+mod sandbox;
 mod services;
 mod shell;
+mod spec_kit;
 mod system;
 
 use osmoda_ipc::EndpointInfo;
 
 pub use self::{
-    approvals::*, backups::*, capabilities::*, card::*, files::*, incidents::*, ledger::*, memory::*,
-    memory_documents::*, memory_keeping::*, network::*, operator_files::*, raw::*, requests::*, safety::*, services::*,
-    shell::*, system::*,
+    approvals::*, apps::*, backups::*, capabilities::*, card::*, files::*, incidents::*, ledger::*, memory::*,
+    memory_documents::*, memory_keeping::*, network::*, operator_files::*, raw::*, requests::*, safety::*, sandbox::*,
+    services::*, shell::*, spec_kit::*, system::*,
 };
 
 /// What agentd serves, by subject.
@@ -98,5 +101,14 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<MemoryDocumentExport>(),
         EndpointInfo::of::<MemoryDocumentReindex>(),
         EndpointInfo::of::<MemoryDocumentRemove>(),
+        EndpointInfo::of::<SandboxExec>(),
+        EndpointInfo::of::<AppDeploy>(),
+        EndpointInfo::of::<AppList>(),
+        EndpointInfo::of::<AppLogs>(),
+        EndpointInfo::of::<AppStop>(),
+        EndpointInfo::of::<AppRestart>(),
+        EndpointInfo::of::<AppRemove>(),
+        EndpointInfo::of::<SpecKitInit>(),
+        EndpointInfo::of::<SpecKitRun>(),
     ]
 }

@@ -4,7 +4,8 @@ use osmoda_api::agentd as api;
 
 use super::{ToolInfo, row as tool};
 use crate::Toolset::{
-    Approval, Backup, FilesAndShell, IdentityAndReceipts, Memory, Safety, Sandbox, ServicesAndNetwork, System,
+    Approval, Apps, Backup, FilesAndShell, IdentityAndReceipts, Memory, Safety, Sandbox, ServicesAndNetwork, SpecKit,
+    System,
 };
 
 pub(super) fn rows() -> Vec<ToolInfo> {
@@ -28,7 +29,16 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::IncidentAddStep>("Note a step of an incident", IdentityAndReceipts),
         tool::<api::BackupCreate>("Take a backup", Backup),
         tool::<api::BackupList>("List backups", Backup),
+        tool::<api::SandboxExec>("Run untrusted code", Sandbox).always_loaded(),
         tool::<api::CapabilityMint>("Give a capability token", Sandbox),
+        tool::<api::AppDeploy>("Deploy an app", Apps),
+        tool::<api::AppList>("List apps", Apps),
+        tool::<api::AppLogs>("Read an app's log", Apps),
+        tool::<api::AppStop>("Stop an app", Apps),
+        tool::<api::AppRestart>("Restart an app", Apps),
+        tool::<api::AppRemove>("Remove an app", Apps),
+        tool::<api::SpecKitInit>("Make a spec-driven project", SpecKit).open_world(),
+        tool::<api::SpecKitRun>("Run a phase of a project", SpecKit).open_world(),
         tool::<api::SafetyStatus>("Safety status", Safety),
         tool::<api::SafetyRollback>("Roll the system back", Safety),
         tool::<api::SafetyPanic>("Stop everything", Safety),

@@ -9,6 +9,7 @@ mod ledger;
 mod mcp;
 mod row;
 mod sample;
+mod sandbox;
 mod sign;
 mod status;
 mod stream;
@@ -31,6 +32,7 @@ const BENCHES: &[Bench] = &[
     ("stream", stream::run),
     ("backup", backup::run),
     ("mcp", mcp::run),
+    ("sandbox", sandbox::run),
     ("sign", sign::run),
     ("status", status::run),
     ("tools", tools::run),

@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# Runs in the booted machine: prints one line a check. There is no Python here; answers are JSON on one line.
+#   inside.sh first|second AGENTCTL
+set -euo pipefail
+# shellcheck source=../lib/suite.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
+BOOT=$1 AGENTCTL=$2
+BIN=$(dirname -- "$AGENTCTL")
+
+# call TOOL JSON [PATTERN...]: the answer has every pattern (extended regular expressions).
+call() {
+    local answer pattern
+    answer=$(limit 60 "$AGENTCTL" call "$1" --json "$2" 2>&1) || true
+    for pattern in "${@:3}"; do
+        grep -qE -- "$pattern" <<<"$answer" || {
+            echo "no $pattern in $answer"
+            return 1
+        }
+    done
+}
+lacks() {
+    local answer
+    answer=$(limit 60 "$AGENTCTL" call "$1" --json "$2" 2>&1) || true
+    if grep -qE -- "$3" <<<"$answer"; then
+        echo "$3 is in $answer"
+        return 1
+    fi
+}
+# until_true SECONDS COMMAND...
+until_true() {
+    local end=$((SECONDS + $1))
+    while ! "${@:2}"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.1
+    done
+}
+show() { systemctl show -P "$2" "osmoda-app-$1.service"; }
+is() { [[ $(show "$1" "$2") == "$3" ]] || { echo "$2 of $1 is $(show "$1" "$2"), not $3" && return 1; }; }
+pid_of() { show "$1" MainPID; }
+
+install_units() {
+    local unit
+    systemd-sysusers "/opt/osmoda-tree/nix/units/sysusers.d/osmoda.conf" "/opt/osmoda-tree/nix/units/sysusers.d/osmoda-sandbox.conf"
+    mkdir -p /usr/lib/osmoda /etc/osmoda
+    # The programs can't be bound there: agentd's and the runner's unit make mounts of their own.
+    cp "$BIN"/osmoda-agentd "$BIN"/osmoda-sandbox "$BIN"/osmoda-sandbox-init /usr/lib/osmoda/
+    cp /opt/osmoda-tree/nix/units/tmpfiles.d/osmoda.conf /usr/lib/tmpfiles.d/
+    for unit in osmoda-agentd.service osmoda-sandbox.service osmoda-sandbox.socket osmoda.target; do
+        cp "/opt/osmoda-tree/nix/units/$unit" /usr/lib/systemd/system/
+    done
+    systemctl daemon-reload
+}
+up() {
+    systemd-tmpfiles --create osmoda.conf 2>/dev/null || true
+    # /proc of this machine is covered in part, as in a container; a whole one elsewhere lets sandboxes have their own.
+    mkdir -p /opt/proc
+    mount -t proc proc /opt/proc
+    umount -l /proc/sys
+    systemctl start osmoda-sandbox.socket osmoda-agentd.service
+}
+
+if [[ $BOOT == second ]]; then
+    up
+    check "after a reboot an app runs again" until_true 30 is talks ActiveState active
+    check "an app that was stopped stays stopped" call app_list '{}' '"active":"stopped"[^}]*"name":"rests"'
+    check "the stopped one has no unit" is rests ActiveState inactive
+    check "what it wrote is still there" call app_logs '{"name":"talks"}' 'this is start 2'
+    check "the registry knows both" call app_list '{}' '"name":"talks"' '"name":"rests"'
+    check "a stopped app is started by a restart" call app_restart '{"name":"rests"}' '"status":"active"'
+    check "an app is removed" call app_remove '{"name":"talks"}' '"removed":true' '"data":"/var/lib/private/osmoda-app-talks"'
+    check "its unit is gone" is talks LoadState not-found
+    check "it is forgotten" lacks app_list '{}' '"name":"talks"'
+    check "a removed app is unknown" call app_restart '{"name":"talks"}' '"code":"app_unknown"'
+    check "its name is free again" call app_deploy '{"name":"talks","command":"/bin/sleep","args":["600"]}' '"status":"active"'
+    ((FAILED == 0))
+    exit
+fi
+
+install_units
+# An app that says how often it started, in the folder that is its own.
+cat >/usr/local/bin/talks <<'APP'
+#!/bin/sh
+echo x >>starts
+echo "this is start $(wc -l <starts) of $(id -u) in $(pwd), PORT=$PORT, HELLO=$HELLO"
+exec sleep 1000
+APP
+cat >/usr/local/bin/listens <<'APP'
+#!/usr/bin/perl
+use Socket;
+socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
+setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
+bind($s, sockaddr_in($ENV{PORT}, INADDR_ANY)) or die $!;
+listen($s, 5);
+sleep 1000;
+APP
+cat >/usr/local/bin/nosy <<'APP'
+#!/bin/sh
+for path in /etc/shadow /run/osmoda/agentd.sock /var/lib/osmoda /home /root; do
+    if [ -r "$path" ] && [ -n "$(ls -A "$path" 2>/dev/null)" ]; then echo "sees $path"; fi
+done
+touch /usr/x 2>/dev/null && echo "wrote /usr"
+unshare -U true 2>/dev/null && echo "has a namespace"
+grep -q 'CapEff:.0000000000000000' /proc/self/status || echo "has capabilities"
+echo looked
+APP
+chmod 755 /usr/local/bin/{talks,listens,nosy}
+mkdir -p /home/ann/shop /var/lib/osmoda/apps/left
+touch /home/ann/shop/Cargo.toml
+echo '{"name":"left","status":"running","port":4444}' >/var/lib/osmoda/apps/left/app.json
+up
+check "agentd answers in its own unit" until_true 20 call system_health '{}' '"status":"ok"'
+
+# What systemd and a shell would read something into, and nobody may.
+# shellcheck disable=SC2016
+check "an app is deployed" call app_deploy '{"name":"talks","command":"/usr/local/bin/talks","env":{"HELLO":"world %i $X"},"memory_max":"64M","cpu_quota":"50%"}' \
+    '"unit":"osmoda-app-talks.service"' '"status":"active"' '"pid":[0-9]+'
+# shellcheck disable=SC2016
+check "it has an account, a folder and variables of its own" until_true 20 call app_logs '{"name":"talks"}' 'this is start 1 of 6[0-9]{4} in /var/lib/(private/)?osmoda-app-talks, PORT=, HELLO=world %i \$X'
+check "its memory is limited" is talks MemoryMax 67108864
+check "its processor is limited" is talks CPUQuotaPerSecUSec 500ms
+check "it is hardened" is talks ProtectSystem strict
+check "it has no capabilities" is talks CapabilityBoundingSet ''
+check "it has no new privileges" is talks NoNewPrivileges yes
+check "a second one of its name is refused" call app_deploy '{"name":"talks","command":"/bin/true"}' '"code":"app_exists"'
+for name in Shop shop_1 ../x 'a b' -x x- '' 'a;b'; do
+    check "the name '$name' is refused and not cleaned" call app_deploy "{\"name\":\"$name\",\"command\":\"/bin/true\"}" '"code":"(invalid_app_name|invalid_request)"'
+done
+check "a program that is not there is refused" call app_deploy '{"name":"none","command":"/nowhere"}' '"code":"invalid_app"'
+check "an agent needs leave to deploy" limit 60 bash -c "'$AGENTCTL' call app_deploy --as agent --json '{\"name\":\"x\",\"command\":\"/bin/true\"}' 2>&1 | grep -q approval_required"
+
+kill -KILL "$(pid_of talks)"
+restarted() { [[ $(show talks NRestarts) == 1 && $(show talks ActiveState) == active ]]; }
+check "an app that crashes is started again" until_true 30 restarted
+check "the list says so" call app_list '{}' '"name":"talks"[^}]*"restarts":1'
+check "it finds its folder as it left it" until_true 20 call app_logs '{"name":"talks"}' 'this is start 2'
+before=$(pid_of talks)
+other() { [[ $(pid_of talks) != "$before" && $(show talks ActiveState) == active ]]; }
+check "an app is restarted" call app_restart '{"name":"talks"}' '"status":"active"'
+check "it is another process then" other
+
+check "an app that listens is seen to" call app_deploy '{"name":"web","command":"/usr/local/bin/listens","port":8080}' '"listening":true'
+check "a port that is taken is refused" call app_deploy '{"name":"other","command":"/usr/local/bin/listens","port":8080}' '"code":"port_taken"'
+check "one that fails says so" call app_deploy '{"name":"fails","command":"/bin/false","restart_policy":"no"}' '"status":"(failed|inactive)"'
+check "its end is in the list" until_true 10 call app_list '{}' '"active":"failed"[^}]*"name":"fails"'
+check "a failed one can be started again" call app_restart '{"name":"fails"}' '"status":"(failed|inactive|activating|active)"'
+check "a failed one can be removed" call app_remove '{"name":"fails"}' '"removed":true'
+useradd --system svc 2>/dev/null || adduser --system --quiet svc
+check "an app runs as the account that is named" call app_deploy '{"name":"named","command":"/bin/sleep","args":["600"],"user":"svc"}' '"status":"active"'
+runs_as() { [[ $(stat -c %U "/proc/$(pid_of named)") == svc ]]; }
+check "it does" runs_as
+check "osmoda's own accounts are not for apps" call app_deploy '{"name":"x","command":"/bin/true","user":"osmoda-agent"}' '"code":"invalid_app"'
+check "an account that is none is refused" call app_deploy '{"name":"x","command":"/bin/true","user":"nobodyhere"}' '"code":"invalid_app"'
+call app_deploy '{"name":"nosy","command":"/usr/local/bin/nosy","restart_policy":"no"}' || true
+check "a nosy app finishes" until_true 20 call app_logs '{"name":"nosy"}' looked
+check "it sees and does nothing that is not its own" lacks app_logs '{"name":"nosy"}' '"message":"(sees|wrote|has)'
+
+check "an app is deployed to be stopped" call app_deploy '{"name":"rests","command":"/bin/sleep","args":["1000"]}' '"status":"active"'
+check "an app is stopped" call app_stop '{"name":"rests"}' '"status":"stopped"'
+check "it rests" is rests ActiveState inactive
+check "the list joins what else there is" call app_list '{}' '"name":"shop"[^}]*"source":"project"' '"name":"left"[^}]*"source":"app"' '"name":"web"[^}]*"source":"managed"'
+check "an app's own listener is not listed twice" lacks app_list '{}' '"port":8080[^}]*"source":"port"'
+systemctl kill -s KILL osmoda-agentd
+check "apps outlive agentd" is talks ActiveState active
+systemctl start osmoda-agentd
+check "agentd is back" until_true 20 call system_health '{}' '"status":"ok"'
+check "no app was started twice" until_true 10 call app_list '{}' '"name":"talks"[^}]*"restarts":0'
+
+# Sandboxes, through the unit of the runner: agentd's own may make no namespaces.
+check "a sandbox runs as systemd's" call sandbox_exec '{"command":"id -u; pwd"}' '"stdout":"1000\\n/sandbox\\n"' '"exit_code":0'
+runner_is() { [[ $(stat -c %U "/proc/$(systemctl show -P MainPID osmoda-sandbox.service)") == osmoda-sandbox ]]; }
+check "its runner has an account of its own" runner_is
+check "it sees nothing of this machine" call sandbox_exec '{"command":"ls /run /var /home/ann /root 2>/dev/null; cat /etc/shadow /opt/osmoda-tree/README.md; echo end"}' '"stdout":"end\\n"'
+check "its limits hold" call sandbox_exec '{"command":"while :; do :; done","timeout_secs":1}' '"limits_hit":\[[^]]*time'
+check "a fork bomb is its own end" call sandbox_exec '{"command":"perl -e \"fork while 1\"","timeout_secs":2}' '"limits_hit":[^]]*"processes"'
+# shellcheck disable=SC2016
+check "a memory bomb is its own end" call sandbox_exec '{"command":"perl -e \"\\$x .= q(y) x 1048576 while 1\"","timeout_secs":30}' '"limits_hit":\["memory"\]'
+check "the runner goes on" runner_is
+systemctl stop osmoda-sandbox.socket osmoda-sandbox.service
+check "without its runner nothing is run" call sandbox_exec '{"command":"true"}' '"code":"sandbox_unavailable"'
+systemctl start osmoda-sandbox.socket
+check "with it again it is" call sandbox_exec '{"command":"echo back"}' '"stdout":"back\\n"'
+((FAILED == 0))
