@@ -169,7 +169,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 26), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 29), "{lines:?}");
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub fn daemons() -> Vec<DaemonContract> {
     vec![
         DaemonContract { name: "agentd", endpoints: agentd::endpoints() },
         DaemonContract { name: "keyd", endpoints: keyd::endpoints() },
-        DaemonContract { name: "egress", endpoints: egress::endpoints() },
         DaemonContract { name: "watch", endpoints: watch::endpoints() },
+        DaemonContract { name: "egress", endpoints: egress::endpoints() },
     ]
 }
 

@@ -1,11 +1,13 @@
 //! The folder that memories are kept in, and how its files are written so that none is ever half there.
 //!
-//!     notes/2026-11/mem_….md     one file a memory
-//!     documents/doc_…/           one folder a document: document.md and the original
-//!     knowledge/                 files that people put there for ingestion
-//!     model/                     the embedding model
-//!     index/                     derived: the catalogue, the text index
-//!     vectors.db                 derived, but dear: every vector under the hash of its text
+//! ```text
+//! notes/2026-11/mem_….md     one file a memory
+//! documents/doc_…/           one folder a document: document.md and the original
+//! knowledge/                 files that people put there for ingestion
+//! model/                     the embedding model
+//! index/                     derived: the catalogue, the text index
+//! vectors.db                 derived, but dear: every vector under the hash of its text
+//! ```
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -193,7 +193,7 @@ fn a_reindex_loses_nothing_that_is_stored_meanwhile() {
         scope.spawn(|| {
             (0..3).for_each(|_| {
                 memories.reindex(false).unwrap();
-            })
+            });
         });
         for number in 0..200 {
             memories.store(new(&format!("during{number} was here"))).unwrap();

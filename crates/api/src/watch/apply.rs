@@ -1,6 +1,8 @@
 //! What a session changes. One flat object whose fields follow from `kind`.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -38,46 +40,37 @@ impl ApplyKind {
 }
 
 /// A change. Which fields it has follows from `kind`; others are refused.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Apply {
     /// What is changed.
     pub kind: ApplyKind,
     /// nixos: a flake with its configuration, such as `/etc/nixos#host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
     pub flake: Option<String>,
     /// nixos: the path of a configuration, such as `/etc/nixos/configuration.nix`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
     pub configuration: Option<String>,
     /// nix_profile, none: the profile; the system's where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
     pub profile: Option<String>,
     /// nix_profile: what the profile shall lead to, in the Nix store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
     pub store_path: Option<String>,
     /// files: what is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
     pub files: Option<Vec<FileChange>>,
     /// files: units that reload afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16))]
     pub reload: Option<Vec<String>>,
     /// files: units that restart afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16))]
     pub restart: Option<Vec<String>>,
     /// app: the app's name. named: the pair's name in the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
     pub name: Option<String>,
     /// app: its new program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 4096))]
     pub command: Option<String>,
     /// app: the program's arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +78,27 @@ pub struct Apply {
     /// app: more of app_deploy's fields, such as port, env or memory_max.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Map<String, Value>>,
+}
+
+// Written by hand: a property a field would be several thousand bytes in each tool that takes one.
+impl JsonSchema for Apply {
+    fn schema_name() -> Cow<'static, str> {
+        "Apply".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "The change; other fields by kind: nixos: flake, or configuration. nix_profile: store_path, profile (the system's). files: files ([{path, content, mode}], without content removed), reload, restart (units). app: name, command, args, options (of app_deploy). named: name. none: profile.",
+            "properties": {
+                "kind": {
+                    "type": "string",
+                    "enum": ["nixos", "nix_profile", "files", "app", "named", "none"],
+                },
+            },
+            "required": ["kind"],
+        })
+    }
 }
 
 /// One file to replace.

@@ -1,8 +1,8 @@
 //! Health checks. One flat object whose fields follow from `type`.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// A kind of check.
@@ -54,7 +54,7 @@ pub enum MetricName {
 }
 
 /// A check. Which fields it has follows from `type`; others are refused.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     /// What is checked.
@@ -62,26 +62,21 @@ pub struct Check {
     pub kind: CheckKind,
     /// A name for people; made from the other fields where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
     pub name: Option<String>,
     /// Seconds that one look may take; 5 by default, 60 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 60))]
     pub timeout_secs: Option<u32>,
     /// systemd_unit, journal: the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 255))]
     pub unit: Option<String>,
     /// tcp_port: the host; 127.0.0.1 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
     pub host: Option<String>,
     /// tcp_port: the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// http_get: http:// or https://.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048))]
     pub url: Option<String>,
     /// http_get: the status that is good; any of 200 to 299 where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,19 +86,15 @@ pub struct Check {
     pub headers: Option<BTreeMap<String, String>>,
     /// http_get: text that the first 64 KiB of the body must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
     pub body_contains: Option<String>,
     /// http_get: a file of certificates to trust instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
     pub ca_file: Option<String>,
     /// command: the program, absolute and allowed by the configuration, and its arguments. No shell reads them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
     pub argv: Option<Vec<String>>,
     /// journal: the gravest priority that is still good is the one below this; `err` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 8))]
     pub priority: Option<String>,
     /// metric: what is measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,12 +104,31 @@ pub struct Check {
     pub below: Option<f64>,
     /// metric: a path on the file system; `/` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
     pub path: Option<String>,
     /// process: the file that holds its process id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
     pub pid_file: Option<String>,
+}
+
+// Written by hand: a property a field would be several thousand bytes in each tool that takes one.
+impl JsonSchema for Check {
+    fn schema_name() -> Cow<'static, str> {
+        "Check".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "A check; other fields by type: systemd_unit: unit. tcp_port: port, host (127.0.0.1). http_get: url, status, headers, body_contains, ca_file. command: argv. journal (no new errors): unit, priority (err). metric: metric (cpu_percent, memory_percent, disk_percent), below, path (/). process: pid_file. Any: name, timeout_secs (5).",
+            "properties": {
+                "type": {
+                    "type": "string",
+                    "enum": ["systemd_unit", "tcp_port", "http_get", "command", "journal", "metric", "process"],
+                },
+            },
+            "required": ["type"],
+        })
+    }
 }
 
 /// What a check found.

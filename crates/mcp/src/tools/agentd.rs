@@ -29,7 +29,7 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::IncidentAddStep>("Note a step of an incident", IdentityAndReceipts),
         tool::<api::BackupCreate>("Take a backup", Backup),
         tool::<api::BackupList>("List backups", Backup),
-        tool::<api::SandboxExec>("Run untrusted code", Sandbox).always_loaded(),
+        tool::<api::SandboxExec>("Run untrusted code", Sandbox),
         tool::<api::CapabilityMint>("Give a capability token", Sandbox),
         tool::<api::AppDeploy>("Deploy an app", Apps),
         tool::<api::AppList>("List apps", Apps),
