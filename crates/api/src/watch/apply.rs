@@ -89,10 +89,10 @@ impl JsonSchema for Apply {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object",
-            "description": "The change; other fields by kind: nixos: flake, or configuration. nix_profile: store_path, profile (the system's). files: files ([{path, content, mode}], without content removed), reload, restart (units). app: name, command, args, options (of app_deploy). named: name. none: profile.",
             "properties": {
                 "kind": {
                     "type": "string",
+                    "description": "Other fields: nixos: flake, or configuration. nix_profile: store_path, profile (the system's). files: files ([{path, content, mode}], without content removed), reload, restart (units). app: name, command, args, options (of app_deploy). named: name. none: profile.",
                     "enum": ["nixos", "nix_profile", "files", "app", "named", "none"],
                 },
             },

@@ -119,10 +119,10 @@ impl JsonSchema for Check {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object",
-            "description": "A check; other fields by type: systemd_unit: unit. tcp_port: port, host (127.0.0.1). http_get: url, status, headers, body_contains, ca_file. command: argv. journal (no new errors): unit, priority (err). metric: metric (cpu_percent, memory_percent, disk_percent), below, path (/). process: pid_file. Any: name, timeout_secs (5).",
             "properties": {
                 "type": {
                     "type": "string",
+                    "description": "Other fields: systemd_unit: unit. tcp_port: port, host (127.0.0.1). http_get: url, status, headers, body_contains, ca_file. command: argv. journal (no new errors): unit, priority (err). metric: metric (cpu_percent, memory_percent, disk_percent), below, path (/). process: pid_file. Any: name, timeout_secs (5).",
                     "enum": ["systemd_unit", "tcp_port", "http_get", "command", "journal", "metric", "process"],
                 },
             },

@@ -1,7 +1,9 @@
 //! Watchers: a check, and what is done about it, step by step.
 
+use std::borrow::Cow;
+
 use osmoda_ipc::Nothing;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{Check, CheckResult};
@@ -44,31 +46,47 @@ pub enum NotifyBy {
 }
 
 /// A rung of the escalation ladder.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
     /// What is done.
     pub action: ActionKind,
     /// restart: the unit; the check's own where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 255))]
     pub unit: Option<String>,
     /// rollback: the Nix profile; the system's where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
     pub profile: Option<String>,
     /// notify: where to; log and ledger where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 3))]
     pub by: Option<Vec<NotifyBy>>,
     /// How often it is tried before the next rung; 1 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 100))]
     pub tries: Option<u32>,
     /// Seconds that each try is given to help; 10 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(max = 86_400))]
     pub wait_secs: Option<u32>,
+}
+
+// Written by hand, as short as a tool's argument should be.
+impl JsonSchema for Action {
+    fn schema_name() -> Cow<'static, str> {
+        "Action".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "action": {
+                    "type": "string",
+                    "description": "Other fields: restart: unit. rollback: profile. notify: by (log, webhook, ledger). Any: tries (1), wait_secs for each (10).",
+                    "enum": ["restart", "rollback", "notify"],
+                },
+            },
+            "required": ["action"],
+        })
+    }
 }
 
 /// Hours in which nobody is told, by the machine's local time.
