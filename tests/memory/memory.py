@@ -162,7 +162,7 @@ checks.equal("the library lists them", len(documents), 4)
 exported = pathlib.Path(scratch) / "out.pdf"
 ctl.run("memory", "documents", "export", documents["contract.pdf"]["id"], str(exported))
 checks.equal("the original comes out as it went in", exported.read_bytes(), (library / "contract.pdf").read_bytes())
-checks.equal("a document is taken apart anew", ctl.json("memory", "documents", "reindex", documents["guide.md"]["id"])["parts"], 2)
+checks.equal("a document is taken apart anew", ctl.json("memory", "documents", "reindex", documents["guide.md"]["id"])["documents"][0]["parts"], 2)
 ctl.json("memory", "documents", "remove", documents["page.html"]["id"])
 checks.check("a removed document is not found", all("Visitors" not in one["summary"] for one in recall("badge for guests")["results"]))
 garbage = {"name": "x.pdf", "content_base64": base64.b64encode(os.urandom(4000)).decode()}
