@@ -92,10 +92,10 @@ REFUSED = {
     "safe_switch_rollback": ({"id": "sw_none"}, {"switch_unknown", "invalid_request"}),
     # A bare Debian has neither bubblewrap nor specify.
     "sandbox_exec": ({"command": "echo shut in"}, {"sandbox_unavailable"}),
-    "spec_kit_init": ({"project_name": "x"}, {"program_missing", "workspace_unavailable", "account_missing"}),
+    "spec_kit_init": ({"project_name": "../x"}, {"invalid_project_name"}),
     "spec_kit_run": (
         {"project_path": "x", "command": "specify", "prompt": "y"},
-        {"program_missing", "workspace_unavailable", "account_missing", "project_unknown", "approval_required", "phase_unknown"},
+        {"program_missing", "workspace_unavailable", "account_missing", "outside_workspace"},
     ),
     "wallet_build_tx": ({**SENT, "chain": "ethereum"}, {"policy_refused"}),
 }

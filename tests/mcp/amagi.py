@@ -43,10 +43,10 @@ def real_arguments(suite, folder):
 # Tools that refuse here, and the codes that they may give for it.
 STATED = {
     "app_deploy": ("approval_required",),
-    "app_logs": ("app_unknown",),
+    "app_logs": ("app_unknown", "systemd_unavailable"),
     "app_remove": ("approval_required", "app_unknown"),
-    "app_restart": ("app_unknown",),
-    "app_stop": ("app_unknown",),
+    "app_restart": ("app_unknown", "systemd_unavailable"),
+    "app_stop": ("app_unknown", "systemd_unavailable"),
     "approval_approve": ("approval_self", "forbidden"),
     "capability_mint": ("approval_required",),
     "incident_step": ("incident_unknown",),
@@ -61,6 +61,7 @@ STATED = {
     "service_status": ("systemd_unavailable", "unit_unknown"),
     "spec_kit_init": ("program_missing", "account_missing", "workspace_unavailable"),
     "spec_kit_run": ("program_missing", "account_missing", "workspace_unavailable", "project_unknown"),
+    "watcher_add": ("invalid_check",),
     "wallet_create": ("approval_required",),
     "wallet_delete": ("approval_required",),
     "wallet_send": ("wallet_unknown",),
