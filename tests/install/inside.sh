@@ -151,7 +151,7 @@ install_it() {
     check "there is one of the doctor" test -s /usr/share/man/man1/agentctl-doctor.1.gz
     check "there are completions" grep -q verify-ledger /usr/share/bash-completion/completions/agentctl
     check "for every shell" test -s /usr/share/zsh/vendor-completions/_agentctl -a -s /usr/share/fish/vendor_completions.d/agentctl.fish
-    for subject in kernel disk clock groups permissions units sockets ledger wallets models egress; do
+    for subject in kernel disk clock groups permissions units sockets ledger wallets models memory egress; do
         check "the doctor looks at: $subject" says "\"check\":\"$subject\"" agentctl doctor --json
     done
     check "the state is agentd's alone" test "$(stat -c '%a %U' /var/lib/osmoda/agentd)" = "700 root"
