@@ -123,7 +123,7 @@ fn each_limit_ends_what_it_is_for_and_is_named() {
     let outcome = runner.run(&limited("dd if=/dev/zero of=f bs=1M count=40", |limits| limits.file = 8 << 20));
     assert_eq!(outcome.limits_hit, [Limit::FileSize]);
     let outcome = runner.run(&limited("for n in 1 2 3 4 5; do dd if=/dev/zero of=f$n bs=1M count=4; done", |limits| {
-        limits.space = 10 << 20
+        limits.space = 10 << 20;
     }));
     assert_eq!(outcome.limits_hit, [Limit::Disk]);
     let outcome = runner.run(&limited("yes", |limits| limits.output = 1000));
