@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What the suite promises of its speed, measured: one row a promise, each against a peer in the same run.
 #   scripts/bench.sh [--json] [NAME...]    these promises (hop append verify journal proof stream
-#                                          backup mcp sandbox sign status tools egress), or all
-# The status is 1 where a promise does not hold. `status` and `journal` boot a systemd of their own and `egress`
-# unpacks Debian's proxies: they need root; without root they are left out. Quiet the machine first: ratios bear
-# company, times do not.
+#                                          backup mcp memory sandbox sign status tools egress watch), or all
+# The status is 1 where a promise does not hold. `status`, `journal` and `watch` boot a systemd of their own and
+# `egress` unpacks Debian's proxies: they need root; without root they are left out. Quiet the machine first: ratios
+# bear company, times do not.
 set -euo pipefail
 # shellcheck source=peers.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -24,9 +24,17 @@ while (($#)); do
     shift
 done
 if ((${#names[@]} == 0)); then
-    names=(hop append verify proof stream backup mcp sandbox sign tools)
-    if ((EUID == 0)); then names+=(status journal egress); else warn "not root: status, journal and egress are left out"; fi
+    names=(hop append verify proof stream backup mcp memory sandbox sign tools)
+    if ((EUID == 0)); then names+=(status journal egress watch); else warn "not root: status, journal, egress and watch are left out"; fi
 fi
+
+# Memory's promises are about a crate that stands alone, with peers of its own.
+status=0 others=()
+for name in "${names[@]}"; do
+    if [[ $name == memory ]]; then scripts/memory-bench.sh || status=1; else others+=("$name"); fi
+done
+names=("${others[@]}")
+((${#names[@]})) || exit "$status"
 
 need build
 say "building what ships, with its symbols"
@@ -62,5 +70,7 @@ if [[ " ${names[*]} " == *" egress "* ]]; then
     peer tinyproxy
     export BENCH_TINYPROXY=$PEER
 fi
+if [[ " ${names[*]} " == *" watch "* ]]; then need monit; fi
 # Not by exec: the scratch folder goes away with this script.
-"$(build_folder)/release/xtask" bench "${json[@]}" "${names[@]}"
+"$(build_folder)/release/xtask" bench "${json[@]}" "${names[@]}" || status=1
+exit "$status"

@@ -59,7 +59,7 @@ hold() {
     (
         echo "$BASHPID" >"$group/cgroup.procs"
         exec setpriv --pdeathsig KILL unshare --pid --fork --kill-child --uts --ipc --net --cgroup --mount --propagation private "$0" --boot "$run"
-    ) || true
+    ) || true # Its power-off is a signal's end; a machine that never came up is found by whoever waits for its systemd.
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         find "$group" -depth -type d -exec rmdir {} + 2>/dev/null && break
         sleep 0.2
@@ -112,7 +112,8 @@ inside() {
         TERM="${TERM:-dumb}" SYSTEMD_PAGER='' "$@"
 }
 
-# Ends the booted machine: by its own power-off, and if it does not go, by its process.
+# Ends the booted machine: by its own power-off, and if it does not go, by its process. Whom a signal no longer finds is gone,
+# which is what is wanted; that is all that is passed over here.
 stop() {
     trap '' INT TERM
     if [[ -n ${init:-} && -n $cut ]]; then

@@ -264,7 +264,8 @@ place() {
             folder=${folder%/*}
         done
     done <"$work/files"
-    sort -u "$work/files" "$LIB/installed/files" 2>/dev/null >"$LIB/installed/files.new" || true
+    touch "$LIB/installed/files"
+    sort -u -o "$LIB/installed/files.new" "$work/files" "$LIB/installed/files" || die "what is installed can't be written down in $LIB/installed; is the disk full?"
     mv "$LIB/installed/files.new" "$LIB/installed/files"
     while read -r file; do
         install -D -m "$(stat -c %a "$tree/root$file")" "$tree/root$file" "$file.osmoda-new"

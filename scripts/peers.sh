@@ -8,7 +8,7 @@ set -euo pipefail
 [[ -n ${OSMODA_ROOT:-} ]] || source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly PEERS=(mcp-v1 mcp-v2 a2a amagi node inspector claude sdk signers ethers viem solana-messages anvil solc
-    websockets squid tinyproxy sandbox-runtime specify)
+    sqlite-vec squid tinyproxy websockets sandbox-runtime specify)
 
 # peer NAME: sets PEER to the path of the peer's command: a Python with the SDK, a program, or the SDK's folder.
 peer() {
@@ -23,7 +23,7 @@ peer() {
     # A native program that comes as a package of its own for each kind of machine.
     claude) _peer_npm "$name" @anthropic-ai/claude-code@2.1.330 "node_modules/@anthropic-ai/claude-code-linux-$(_npm_machine)/claude" ;;
     # Wallets' own libraries, whose signatures keyd's are held against.
-    signers) _peer_python "$name" bin/python ;;
+    signers | sqlite-vec) _peer_python "$name" bin/python ;;
     ethers) _peer_npm "$name" ethers@6.17.0 node_modules/ethers ;;
     viem) _peer_npm "$name" viem@2.57.20 node_modules/viem ;;
     solana-messages) _peer_npm "$name" @solana/offchain-messages@8.4.0 node_modules/@solana/offchain-messages ;;

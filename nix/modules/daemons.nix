@@ -64,4 +64,19 @@ in
       };
     };
   };
+  watch = {
+    about = "changes that undo themselves, and health checks that escalate";
+    settings = {
+      check_interval_secs = mkOption {
+        type = types.ints.positive;
+        default = 5;
+        description = "Seconds between two looks during probation.";
+      };
+      rollback_tries = mkOption {
+        type = types.ints.positive;
+        default = 8;
+        description = "How often a rollback that fails is tried again before a person is needed.";
+      };
+    };
+  };
 }

@@ -12,7 +12,10 @@ let
   toml = pkgs.formats.toml { };
   daemons = import ./daemons.nix { inherit lib; };
   enabled = lib.filterAttrs (name: _: cfg.${name}.enable) daemons;
+  # The sandbox's runner is no daemon: it is agentd's hands for what makes namespaces.
+  runners = if cfg.agentd.enable then [ "sandbox" ] else [ ];
   units = pkgs.callPackage ../packages/units.nix {
+    inherit runners;
     osmoda = cfg.package;
     daemons = lib.attrNames enabled;
   };
@@ -20,7 +23,7 @@ let
   others =
     kind:
     lib.filter (name: builtins.pathExists (../units + "/osmoda-${name}.${kind}")) (
-      lib.attrNames enabled
+      lib.attrNames enabled ++ runners
     );
   wanted =
     kind:
@@ -115,24 +118,29 @@ in
     systemd.targets.osmoda.wantedBy = [ "multi-user.target" ];
     systemd.sockets = wanted "socket";
     systemd.timers = wanted "timer";
-    systemd.services = lib.mapAttrs' (
-      name: _:
-      lib.nameValuePair "osmoda-${name}" {
-        wantedBy = [ "osmoda.target" ];
-        # What commands find: the system's programs, and those that change accounts.
-        path = [
-          "/run/wrappers"
-          "/run/current-system/sw"
-        ];
-        reloadTriggers = [ settings ];
-        serviceConfig = mkIf (cfg.${name}.credentials != { }) {
-          LoadCredential = lib.mapAttrsToList (id: file: "${id}:${file}") cfg.${name}.credentials;
-        };
-      }
-    ) enabled;
-
-    # The hands of agentd that make namespaces.
-    systemd.sockets.osmoda-sandbox.wantedBy = [ "osmoda.target" ];
+    systemd.services =
+      lib.mapAttrs'
+        (
+          name: daemon:
+          lib.nameValuePair "osmoda-${name}" {
+            wantedBy = [ "osmoda.target" ];
+            # What commands find: the system's programs, and those that change accounts.
+            path = [
+              "/run/wrappers"
+              "/run/current-system/sw"
+            ];
+            reloadTriggers = [ settings ];
+            serviceConfig = mkIf (daemon.credentials != { }) {
+              LoadCredential = lib.mapAttrsToList (id: file: "${id}:${file}") daemon.credentials;
+            };
+          }
+        )
+        (
+          lib.genAttrs runners (_: {
+            credentials = { };
+          })
+          // lib.mapAttrs (name: _: cfg.${name}) enabled
+        );
 
     # As nix/units/sysusers.d says it for other systems.
     users.groups = lib.genAttrs (

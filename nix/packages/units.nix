@@ -1,14 +1,15 @@
 # The units of nix/units with the store's paths in them, so that a new package restarts what runs it: those of the daemons that
-# are enabled, each with its `osmoda-<name>.*`, and `osmoda.*` for all of them.
+# are enabled and of their runners, each with its `osmoda-<name>.*`, and `osmoda.*` for all of them.
 {
   runCommand,
   coreutils,
   osmoda,
   daemons,
+  runners ? [ ],
 }:
 runCommand "osmoda-units" { } ''
   mkdir -p "$out/lib/systemd/system" "$out/lib/tmpfiles.d"
-  for name in osmoda ${toString (map (name: "osmoda-${name}") daemons)}; do
+  for name in osmoda ${toString (map (name: "osmoda-${name}") (daemons ++ runners))}; do
     for file in ${../units}/tmpfiles.d/"$name".*; do
       if [ -e "$file" ]; then install -m 644 "$file" "$out/lib/tmpfiles.d/"; fi
     done

@@ -45,6 +45,8 @@ CALLS = {
     "file_read": ({"path": "/srv/note"}, lambda it: "by an agent" in str(it)),
     "directory_list": ({"path": "/srv"}, lambda it: "note" in str(it)),
     "event_log": ({}, lambda it: "file_write" in str(it)),
+    "memory_store": ({"summary": "The installed machine was tried."}, lambda it: it["status"] == "stored"),
+    "memory_recall": ({"query": "was the machine tried"}, lambda it: "installed machine" in str(it)),
     "receipt_list": ({}, lambda it: "file_write" in str(it)),
     "approval_request": (
         {"command": "reboot", "reason": "a test"},
@@ -61,6 +63,13 @@ CALLS = {
     "wallet_sign": ({"wallet_id": WALLET, "payload": "0x68656c6c6f"}, lambda it: len(it["signature"]) == 132),
     "wallet_receipt": ({}, lambda it: it["receipts"][0]["decision"] == "signed"),
     "agent_card": ({}, lambda it: it["name"]),
+    "app_list": ({}, lambda it: isinstance(it["apps"], list)),
+    "safe_switch_list": ({}, lambda it: it["sessions"] == []),
+    "watcher_add": (
+        {"name": "agentd", "check": {"type": "systemd_unit", "unit": "osmoda-agentd.service"}},
+        lambda it: "agentd" in str(it),
+    ),
+    "watcher_list": ({}, lambda it: "osmoda-agentd.service" in str(it)),
 }
 # In the session itself: what needs the answer of another, and, at its end, what stops the suite.
 APART = {"approval_check", "incident_step", "safety_panic", "safety_restart"}
@@ -71,6 +80,23 @@ REFUSED = {
     "wallet_delete": ({"wallet_id": WALLET}, {"approval_required"}),
     "wallet_send": (SENT, {"policy_refused"}),
     "safety_rollback": ({}, {"no_generation"}),
+    "app_deploy": ({"name": "web", "command": "/usr/bin/sleep", "args": ["60"]}, {"approval_required"}),
+    "app_remove": ({"name": "web"}, {"approval_required", "app_unknown"}),
+    "app_logs": ({"name": "web"}, {"app_unknown"}),
+    "app_restart": ({"name": "web"}, {"app_unknown"}),
+    "app_stop": ({"name": "web"}, {"app_unknown"}),
+    "capability_mint": ({"granted_to": "x", "permissions": ["net:example.org:443"]}, {"approval_required"}),
+    "safe_switch_begin": ({"plan": "a test"}, {"approval_required"}),
+    "safe_switch_status": ({"id": "sw_none"}, {"switch_unknown", "invalid_request"}),
+    "safe_switch_commit": ({"id": "sw_none"}, {"switch_unknown", "invalid_request"}),
+    "safe_switch_rollback": ({"id": "sw_none"}, {"switch_unknown", "invalid_request"}),
+    # A bare Debian has neither bubblewrap nor specify.
+    "sandbox_exec": ({"command": "echo shut in"}, {"sandbox_unavailable"}),
+    "spec_kit_init": ({"project_name": "../x"}, {"invalid_project_name"}),
+    "spec_kit_run": (
+        {"project_path": "x", "command": "specify", "prompt": "y"},
+        {"program_missing", "workspace_unavailable", "account_missing", "outside_workspace"},
+    ),
     "wallet_build_tx": ({**SENT, "chain": "ethereum"}, {"policy_refused"}),
 }
 DANGEROUS = ["rm -rf /srv", "systemctl stop osmoda-agentd", "useradd eve", "echo id | sh", "cat /etc/shadow"]

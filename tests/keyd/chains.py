@@ -5,7 +5,6 @@
 """
 
 import base64
-import http.client
 import json
 import socket
 import subprocess
@@ -70,6 +69,7 @@ if sys.argv[1:] == ["--policy"]:
     print(POLICY)
     sys.exit()
 
+from keyd import Keyd
 from solders.account import Account
 from solders.keypair import Keypair
 from solders.litesvm import LiteSVM
@@ -84,23 +84,6 @@ TOKEN_PROGRAMS = {
     "token-2022": Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"),
 }
 ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
-
-
-class Keyd(http.client.HTTPConnection):
-    """keyd over its socket."""
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(30)
-        self.sock.connect(SOCKET)
-
-    def call(self, path, body):
-        self.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        response = self.getresponse()
-        answer = json.loads(response.read())
-        if response.status != 200:
-            raise SystemExit(f"keyd refused {path} {json.dumps(body)[:600]}: {answer}")
-        return answer
 
 
 def clef(method, *params):
@@ -265,6 +248,6 @@ def solana(keyd):
         )
 
 
-keyd = Keyd("localhost")
+keyd = Keyd(SOCKET)
 ethereum(keyd)
 solana(keyd)

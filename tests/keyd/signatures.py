@@ -6,10 +6,8 @@
 """
 
 import base64
-import http.client
 import json
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -80,6 +78,7 @@ if sys.argv[1:] == ["--policy"]:
 
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
+from keyd import Keyd
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
@@ -112,27 +111,10 @@ class Connection(threading.local):
     """A connection of each thread."""
 
     def __init__(self):
-        self.keyd = Keyd("localhost")
+        self.keyd = Keyd(SOCKET)
 
 
 dice = Dice()
-
-
-class Keyd(http.client.HTTPConnection):
-    """keyd over its socket."""
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(30)
-        self.sock.connect(SOCKET)
-
-    def call(self, path, body):
-        self.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        response = self.getresponse()
-        answer = json.loads(response.read())
-        if response.status != 200:
-            raise SystemExit(f"keyd refused {path} {json.dumps(body)[:600]}: {answer}")
-        return answer
 
 
 def integer(bits):

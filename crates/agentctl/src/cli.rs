@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Deny(commands::approve::Question),
     /// A trouble, what was tried against it, and what else happened meanwhile.
     Incident(commands::incident::IncidentArgs),
+    /// What is remembered, the library, and keeping both in order.
+    Memory(commands::memory::MemoryArgs),
     /// What you need in a hurry: how the suite stands, stop it, restart it, roll the system back.
     Safety(commands::safety::SafetyArgs),
     /// Copies of the suite's state: take, list, restore.
@@ -81,6 +83,10 @@ pub(crate) enum Command {
     Capability(commands::capability::CapabilityArgs),
     /// The way out for sandboxed code: how it stands, what goes through it, whether it would connect to a host.
     Egress(commands::egress::EgressArgs),
+    /// Changes that undo themselves: begin, look, keep, go back.
+    Switch(commands::switch::SwitchArgs),
+    /// Health checks that restart, roll back and tell.
+    Watcher(commands::watcher::WatcherArgs),
     /// Call a tool; prints its result, or the fault, as JSON.
     Call(commands::call::Call),
     /// The tools that can be called.
@@ -111,11 +117,14 @@ impl Command {
             Self::Trace(act) => act.format.json,
             Self::Approve(question) | Self::Deny(question) => question.format.json,
             Self::Incident(args) => args.json,
+            Self::Memory(args) => args.json,
             Self::Safety(args) => args.json,
             Self::Backup(args) => args.json,
             Self::Capability(args) => args.json,
             Self::Egress(args) => args.json,
             Self::Wallet(wallets) => wallets.format.json,
+            Self::Switch(switch) => switch.json,
+            Self::Watcher(watcher) => watcher.json,
             Self::Call(_) => true,
             Self::Terminal(_) | Self::Mcp(_) | Self::Completions(_) | Self::ManPages(_) => false,
         }
@@ -160,7 +169,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 26), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 29), "{lines:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use osmoda_ipc::{
     daemon::{Dirs, Ready, Start},
 };
 use osmoda_ledger::{Ledger, Log, LogError, OpenError, ReadError, Reader, load_or_make_key};
+use osmoda_memory::{Keeper, Memories, MemoryError};
 use osmoda_safety::Safety;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,8 @@ pub struct Agentd {
     pub(crate) desk: Arc<RequestDesk>,
     pub(crate) approvals: Arc<Approvals>,
     pub(crate) incidents: Incidents,
+    pub(crate) memories: Memories,
+    _memory_keeper: Keeper,
     pub(crate) apps: Arc<Apps>,
     pub(crate) runner: Runner,
     pub(crate) safety: Safety,
@@ -100,6 +103,12 @@ pub enum NotStarted {
     /// The capability tokens.
     #[error("{}", chain(.0))]
     Capabilities(#[from] CapabilityError),
+    /// The memories.
+    #[error("{}", chain(.0))]
+    Memory(#[from] MemoryError),
+    /// The memories' background threads.
+    #[error("the threads that keep memories can't be started: {0}")]
+    MemoryKeeper(std::io::Error),
     /// The apps.
     #[error("{}", chain(.0))]
     Apps(#[from] AppError),
@@ -124,10 +133,13 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let hub = Hub::start(&ledger, start.stop.clone());
     let store = RequestStore::open(&folder.join("requests.db"))?;
     let approvals = Arc::new(Approvals::open(&folder.join("approvals.db"))?);
+    let memories = Memories::open(&start.dirs.state().join("agentd").join("memory"))?;
     let own = own_paths(&start.dirs, start.config_file);
     let agentd = Arc::new(Agentd {
         incidents: Incidents::open(&folder.join("incidents.db")).map_err(NotStarted::Incidents)?,
         capabilities: Arc::new(Capabilities::open(&folder, start.dirs.run())?),
+        _memory_keeper: Keeper::start(&memories).map_err(NotStarted::MemoryKeeper)?,
+        memories,
         apps: Arc::new(Apps::open(&folder.join("apps.db"), start.dirs.run().to_owned())?),
         runner: Runner::new(&start.dirs),
         card_key: CardKey::open(&folder.join("card.key"))?,

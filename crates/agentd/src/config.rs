@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::guard::GuardConfig;
 
 /// agentd's settings. Every one has a safe default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// `[agentd.approvals]`
@@ -20,6 +20,8 @@ pub struct Config {
     pub files: FilesConfig,
     /// `[agentd.guard]`
     pub guard: GuardConfig,
+    /// `[agentd.memory]`
+    pub memory: MemoryConfig,
     /// `[agentd.safety]`
     pub safety: SafetyConfig,
     /// `[agentd.sandbox]`
@@ -113,6 +115,14 @@ pub struct CardConfig {
 pub struct FilesConfig {
     /// The folders below which operators' clients may work; none by default.
     pub roots: Vec<PathBuf>,
+}
+
+/// Memory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryConfig {
+    /// How much newer memories count more where a recall does not say: 0 not at all, 1 as much as the match itself.
+    pub recency: f64,
 }
 
 /// What an operator in a hurry needs.

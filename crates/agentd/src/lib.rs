@@ -13,6 +13,7 @@ pub mod guard;
 mod handlers;
 mod incidents;
 mod journal;
+mod memory;
 pub mod network;
 mod recorder;
 mod requests;

@@ -7,11 +7,14 @@ use osmoda_api::agentd::{
     ApprovalChallenge, ApprovalCheck, ApprovalClaim, ApprovalDeny, ApprovalPending, ApprovalRequest, BackupCreate,
     BackupList, CapabilityKey, CapabilityList, CapabilityMint, CapabilityNarrow, CapabilityRevoke, CapabilityVerify,
     DirectoryList, EVENTS_STREAM, EventLog, FileRead, FileWrite, IncidentAddStep, IncidentClose, IncidentCreate,
-    IncidentList, IncidentShow, JournalLogs, LedgerAppend, LedgerConsistency, LedgerProve, LedgerVerify, NetworkInfo,
-    OperatorFileDelete, OperatorFileDownload, OperatorFileList, OperatorFileMkdir, OperatorFileRead,
-    OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList, RequestGet, RequestList, SafetyPanic,
-    SafetyRestart, SafetyRollback, SafetyStatus, SandboxExec, ServiceStatus, ShellExec, SpecKitInit, SpecKitRun,
-    SystemDiscover, SystemHealth, SystemQuery, TERMINAL, TLOG_CHECKPOINT, TLOG_KEY, TLOG_TILE,
+    IncidentList, IncidentShow, JournalLogs, LedgerAppend, LedgerConsistency, LedgerProve, LedgerVerify,
+    MemoryDocumentAdd, MemoryDocumentExport, MemoryDocumentList, MemoryDocumentReindex, MemoryDocumentRemove,
+    MemoryForget, MemoryGet, MemoryHealth, MemoryIngest, MemoryJunk, MemoryList, MemoryModelInstall, MemoryPrune,
+    MemoryRecall, MemoryReindex, MemoryStore, NetworkInfo, OperatorFileDelete, OperatorFileDownload, OperatorFileList,
+    OperatorFileMkdir, OperatorFileRead, OperatorFileRename, OperatorFileUpload, OperatorFileWrite, ReceiptList,
+    RequestGet, RequestList, SafetyPanic, SafetyRestart, SafetyRollback, SafetyStatus, SandboxExec, ServiceStatus,
+    ShellExec, SpecKitInit, SpecKitRun, SystemDiscover, SystemHealth, SystemQuery, TERMINAL, TLOG_CHECKPOINT, TLOG_KEY,
+    TLOG_TILE,
 };
 use osmoda_ipc::Routes;
 
@@ -19,8 +22,8 @@ use crate::{
     agentd::Agentd,
     gate::AgentdGate,
     handlers::{
-        approvals, apps, backups, capabilities, card, files, incidents, ledger, network, operator_files, requests,
-        safety, sandbox, services, shell, spec_kit, system, terminal, tlog,
+        approvals, apps, backups, capabilities, card, files, incidents, ledger, memory, network, operator_files,
+        requests, safety, sandbox, services, shell, spec_kit, system, terminal, tlog,
     },
     recorder::LedgerRecorder,
 };
@@ -89,6 +92,22 @@ pub(crate) fn routes(agentd: Arc<Agentd>, recorder: Arc<LedgerRecorder>) -> Rout
         .on::<IncidentList>(incidents::list)
         .on::<IncidentShow>(incidents::show)
         .on::<IncidentClose>(incidents::close)
+        .on::<MemoryStore>(memory::store)
+        .on::<MemoryRecall>(memory::recall)
+        .on::<MemoryList>(memory::list)
+        .on::<MemoryGet>(memory::get)
+        .on::<MemoryForget>(memory::forget)
+        .on::<MemoryIngest>(memory::ingest)
+        .on::<MemoryHealth>(memory::health)
+        .on::<MemoryReindex>(memory::reindex)
+        .on::<MemoryJunk>(memory::junk)
+        .on::<MemoryPrune>(memory::prune)
+        .on::<MemoryModelInstall>(memory::install_model)
+        .on::<MemoryDocumentAdd>(memory::add_document)
+        .on::<MemoryDocumentList>(memory::documents)
+        .on::<MemoryDocumentExport>(memory::export_document)
+        .on::<MemoryDocumentReindex>(memory::reindex_document)
+        .on::<MemoryDocumentRemove>(memory::remove_document)
         .on::<SandboxExec>(sandbox::exec)
         .on::<AppDeploy>(apps::deploy)
         .on::<AppList>(apps::list)

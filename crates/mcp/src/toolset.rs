@@ -9,6 +9,8 @@ pub enum Toolset {
     System,
     /// Files, folders and shell commands.
     FilesAndShell,
+    /// What is remembered.
+    Memory,
     /// Services and the network.
     ServicesAndNetwork,
     /// Who this machine is and what was done on it.
@@ -23,6 +25,10 @@ pub enum Toolset {
     Wallet,
     /// Untrusted code, and what it may do.
     Sandbox,
+    /// Changes that undo themselves.
+    SafeSwitch,
+    /// Health checks that escalate.
+    Watchers,
     /// Services that an agent deploys.
     Apps,
     /// Spec-driven projects.
@@ -31,18 +37,21 @@ pub enum Toolset {
 
 impl Toolset {
     /// Every toolset that has tools in this version.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::System,
         Self::FilesAndShell,
+        Self::Memory,
         Self::ServicesAndNetwork,
         Self::IdentityAndReceipts,
         Self::Backup,
         Self::Safety,
         Self::Approval,
         Self::Wallet,
+        Self::SafeSwitch,
         Self::Sandbox,
         Self::Apps,
         Self::SpecKit,
+        Self::Watchers,
     ];
 
     /// The name by which it is chosen, such as `files-and-shell`.
@@ -50,6 +59,7 @@ impl Toolset {
         match self {
             Self::System => "system",
             Self::FilesAndShell => "files-and-shell",
+            Self::Memory => "memory",
             Self::ServicesAndNetwork => "services-and-network",
             Self::IdentityAndReceipts => "identity-and-receipts",
             Self::Backup => "backup",
@@ -57,6 +67,8 @@ impl Toolset {
             Self::Approval => "approval",
             Self::Wallet => "wallet",
             Self::Sandbox => "sandbox",
+            Self::SafeSwitch => "safe-switch",
+            Self::Watchers => "watchers",
             Self::Apps => "apps",
             Self::SpecKit => "spec-kit",
         }
@@ -68,6 +80,7 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
     match toolset {
         Toolset::System => "the machine's health, tables of its state, what runs on it, and the ledger",
         Toolset::FilesAndShell => "read, write and list files, and run commands",
+        Toolset::Memory => "store what lasts, and recall it by words and by meaning",
         Toolset::ServicesAndNetwork => "systemd units and their journal; interfaces, ports, resolvers and routes",
         Toolset::IdentityAndReceipts => "who did what, with which approval and which result",
         Toolset::Backup => "take and list verified copies of the suite's state",
@@ -75,6 +88,8 @@ pub(crate) const fn about(toolset: Toolset) -> &'static str {
         Toolset::Approval => "ask the operator for leave, and see how it stands",
         Toolset::Wallet => "Ethereum and Solana keys that sign what the operator's policy allows",
         Toolset::Sandbox => "run untrusted code shut in, and give it exactly what it may do",
+        Toolset::SafeSwitch => "change the system, a profile, files or an app; what fails its checks is undone",
+        Toolset::Watchers => "health checks that restart, roll back and notify",
         Toolset::Apps => "run programs as services with limits, and see what else runs here",
         Toolset::SpecKit => "make spec-driven projects and run their phases with an agent CLI",
     }

@@ -44,6 +44,7 @@ impl Safety {
             services: self.services().await,
             last_rollback: marks::last_rollback(&self.dirs),
             panicked_at: marks::panic(&self.dirs).map(|mark| mark.at),
+            failed_rollbacks: marks::failed_rollbacks(&self.dirs),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use osmoda_api::agentd::LastRollback;
+use osmoda_api::agentd::{FailedRollback, LastRollback};
 use osmoda_ipc::daemon::Dirs;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -57,6 +57,11 @@ pub(crate) fn last_rollback(dirs: &Dirs) -> Option<LastRollback> {
 
 pub(crate) fn mark_rollback(dirs: &Dirs, from: u64, to: u64) -> io::Result<()> {
     write(&rollback_file(dirs), &LastRollback { at: now(), from, to })
+}
+
+/// What watch writes down of changes that it could not undo: read from its file, since watch may be down.
+pub(crate) fn failed_rollbacks(dirs: &Dirs) -> Vec<FailedRollback> {
+    read(&dirs.state().join("watch/trouble.json")).unwrap_or_default()
 }
 
 fn now() -> String {

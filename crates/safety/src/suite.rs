@@ -211,7 +211,9 @@ async fn own_units(bus: Option<&Bus>) -> Vec<Unit> {
 }
 
 fn is_own(unit: &str) -> bool {
-    unit.starts_with("osmoda-") && KINDS.iter().any(|kind| unit.ends_with(kind)) && unit != "osmoda-rollback.service"
+    // What undoes a change goes on whatever is stopped.
+    let undoes = unit == "osmoda-rollback.service" || unit.starts_with("osmoda-switch-");
+    unit.starts_with("osmoda-") && KINDS.iter().any(|kind| unit.ends_with(kind)) && !undoes
 }
 
 fn runs(unit: &Unit) -> bool {

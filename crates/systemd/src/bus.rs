@@ -10,9 +10,9 @@ use zbus::{
 use crate::SystemdError;
 
 /// Where systemd answers.
-const NAME: &str = "org.freedesktop.systemd1";
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
-const PATH: &str = "/org/freedesktop/systemd1";
+pub(crate) const NAME: &str = "org.freedesktop.systemd1";
+pub(crate) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+pub(crate) const PATH: &str = "/org/freedesktop/systemd1";
 /// How long connecting may take, and each answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -39,6 +39,10 @@ impl Bus {
             Ok(connected) => connected.map(Self).map_err(SystemdError::of),
             Err(_) => Err(SystemdError::Hangs),
         }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.0
     }
 
     /// Calls the manager.

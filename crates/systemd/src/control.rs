@@ -31,6 +31,36 @@ impl Bus {
         self.job("RestartUnit", unit).await.map(drop)
     }
 
+    /// Starts a unit anew, also one that failed too often, and waits until systemd is done with it: in milliseconds,
+    /// by its own word.
+    pub async fn restart_now(&self, unit: &str, patience: Duration) -> Result<(), SystemdError> {
+        let mut removed = self.jobs_removed().await?;
+        let job = self.job("RestartUnit", unit).await;
+        let job = match job {
+            Err(SystemdError::Refused(_)) => {
+                // It started too often in a short time.
+                self.manager("ResetFailedUnit", &(unit,)).await?;
+                self.job("RestartUnit", unit).await?
+            }
+            job => job?,
+        };
+        self.job_removed(&mut removed, &job, patience).await;
+        self.settled(unit, patience, |active| active == "active").await
+    }
+
+    /// Has a unit read its settings anew, and waits until it has.
+    pub async fn reload(&self, unit: &str, patience: Duration) -> Result<(), SystemdError> {
+        let mut removed = self.jobs_removed().await?;
+        let job = self.job("ReloadOrRestartUnit", unit).await?;
+        self.job_removed(&mut removed, &job, patience).await;
+        self.settled(unit, patience, |active| active == "active").await
+    }
+
+    /// Has systemd read its units' files anew.
+    pub async fn daemon_reload(&self) -> Result<(), SystemdError> {
+        self.manager("Reload", &()).await.map(drop)
+    }
+
     /// Kills every process of a unit that does not stop by itself.
     pub async fn kill(&self, unit: &str) -> Result<(), SystemdError> {
         self.manager("KillUnit", &(unit, "all", 9_i32)).await.map(drop)

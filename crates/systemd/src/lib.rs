@@ -4,6 +4,8 @@
 mod bus;
 mod control;
 mod error;
+mod events;
+mod jobs;
 mod name;
 mod timers;
 mod transient;
@@ -12,6 +14,8 @@ mod units;
 pub use self::{
     bus::{Bus, is_here},
     error::SystemdError,
+    events::{Change, Changes},
+    jobs::{Alarm, Ended, OneShot},
     name::unit_name,
     timers::Timer,
     transient::Setting,

@@ -135,9 +135,9 @@ pub(crate) async fn run(context: &Context, args: CapabilityArgs) -> Result<Exit,
         Act::Key => {
             let key = context.agentd::<CapabilityKey>(&Nothing {}).await?;
             if output.is_json() {
-                output.json(&key)?
+                output.json(&key)?;
             } else {
-                output.line(&key.key)?
+                output.line(&key.key)?;
             }
             Ok(Exit::Fine)
         }

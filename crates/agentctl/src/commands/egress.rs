@@ -54,18 +54,18 @@ pub(crate) async fn run(context: &Context, args: EgressArgs) -> Result<Exit, Fai
         Act::Status => {
             let state = egress::<EgressHealth>(context, &Nothing {}).await?;
             if output.is_json() {
-                output.json(&state)?
+                output.json(&state)?;
             } else {
-                output.table(&standing(&state))?
+                output.table(&standing(&state))?;
             }
             Ok(Exit::Fine)
         }
         Act::Connections { limit } => {
             let open = egress::<EgressConnections>(context, &EgressConnectionsRequest { limit }).await?;
             if output.is_json() {
-                output.json(&open)?
+                output.json(&open)?;
             } else {
-                output.table(&table(&open.connections))?
+                output.table(&table(&open.connections))?;
             }
             Ok(Exit::Fine)
         }

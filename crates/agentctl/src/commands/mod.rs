@@ -5,6 +5,7 @@ pub(crate) mod approve;
 pub(crate) mod backup;
 pub(crate) mod call;
 pub(crate) mod capability;
+mod check_words;
 pub(crate) mod completions;
 mod deny;
 mod doctor;
@@ -17,15 +18,18 @@ pub(crate) mod incident;
 pub(crate) mod ledger;
 pub(crate) mod man_pages;
 pub(crate) mod mcp;
+pub(crate) mod memory;
 pub(crate) mod receipts;
 pub(crate) mod safety;
 mod status;
+pub(crate) mod switch;
 pub(crate) mod terminal;
 mod tools;
 pub(crate) mod trace;
 pub(crate) mod up;
 pub(crate) mod verify_ledger;
 pub(crate) mod wallet;
+pub(crate) mod watcher;
 
 use crate::{cli::Command, context::Context, exit::Exit, failure::Failure};
 
@@ -50,12 +54,15 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Approve(args) => approve::run(context, args).await,
             Command::Deny(args) => deny::run(context, args).await,
             Command::Incident(args) => incident::run(context, args).await,
+            Command::Memory(args) => memory::run(context, args).await,
             Command::Safety(args) => safety::run(context, args).await,
             Command::Backup(args) => backup::run(context, args).await,
             Command::Capability(args) => capability::run(context, args).await,
             Command::Egress(args) => egress::run(context, args).await,
             Command::Terminal(args) => terminal::run(context, args).await,
             Command::Wallet(args) => wallet::run(context, args).await,
+            Command::Switch(args) => switch::run(context, args).await,
+            Command::Watcher(args) => watcher::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Tools(_) => tools::run(context),
             Command::Mcp(args) => mcp::run(context, args).await,

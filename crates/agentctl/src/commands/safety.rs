@@ -138,6 +138,11 @@ fn show_status(context: &Context, status: &Status) -> Result<Exit, Failure> {
         let text = format!("stopped by safety panic {}; agentctl safety restart starts it again", visible(at));
         output.line(&output.paint(CARE, &text))?;
     }
+    for one in &status.failed_rollbacks {
+        let next = if one.needs_you { "nobody tries any more" } else { "it is tried again" };
+        let text = format!("session {} could not be undone ({} tries, {next}): {}", one.session, one.tries, one.why);
+        output.line(&output.paint(BAD, &visible(&text)))?;
+    }
     if !status.generations.is_empty() {
         let mut table = Table::new(&["GENERATION", "MADE", "PATH"]);
         for one in &status.generations {

@@ -8,6 +8,7 @@ mod kernel;
 mod ledger;
 mod models;
 mod permissions;
+mod rollbacks;
 mod sockets;
 mod units;
 mod wallets;
@@ -102,6 +103,7 @@ pub(crate) async fn examine(context: &Context) -> Vec<Finding> {
     findings.extend(units::check(&patient).await);
     findings.extend(sockets::check(&patient).await);
     findings.extend(ledger::check(&patient).await);
+    findings.extend(rollbacks::check(&patient).await);
     findings.extend(wallets::check(&patient).await);
     findings.extend(models::check(&patient).await);
     findings.extend(egress::check(&patient).await);

@@ -5,7 +5,7 @@ use osmoda_api::agentd::AgentSkill;
 /// Id, name, what it is good for, its tools.
 type Group = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     (
         "system",
         "System",
@@ -18,6 +18,7 @@ const GROUPS: [Group; 7] = [
         "Read, write and list files, and run commands",
         &["shell_exec", "file_read", "file_write", "directory_list"],
     ),
+    ("memory", "Memory", "Store what lasts, and recall it by words and by meaning", &["memory_store", "memory_recall"]),
     (
         "services-and-network",
         "Services and network",

@@ -8,6 +8,7 @@ pub(crate) mod card;
 pub(crate) mod files;
 pub(crate) mod incidents;
 pub(crate) mod ledger;
+pub(crate) mod memory;
 pub(crate) mod network;
 pub(crate) mod operator_files;
 pub(crate) mod requests;

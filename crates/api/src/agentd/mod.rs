@@ -8,6 +8,9 @@ mod card;
 mod files;
 mod incidents;
 mod ledger;
+mod memory;
+mod memory_documents;
+mod memory_keeping;
 mod network;
 mod operator_files;
 mod raw;
@@ -22,8 +25,9 @@ mod system;
 use osmoda_ipc::EndpointInfo;
 
 pub use self::{
-    approvals::*, apps::*, backups::*, capabilities::*, card::*, files::*, incidents::*, ledger::*, network::*,
-    operator_files::*, raw::*, requests::*, safety::*, sandbox::*, services::*, shell::*, spec_kit::*, system::*,
+    approvals::*, apps::*, backups::*, capabilities::*, card::*, files::*, incidents::*, ledger::*, memory::*,
+    memory_documents::*, memory_keeping::*, network::*, operator_files::*, raw::*, requests::*, safety::*, sandbox::*,
+    services::*, shell::*, spec_kit::*, system::*,
 };
 
 /// What agentd serves, by subject.
@@ -81,6 +85,22 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         EndpointInfo::of::<IncidentList>(),
         EndpointInfo::of::<IncidentShow>(),
         EndpointInfo::of::<IncidentClose>(),
+        EndpointInfo::of::<MemoryStore>(),
+        EndpointInfo::of::<MemoryRecall>(),
+        EndpointInfo::of::<MemoryList>(),
+        EndpointInfo::of::<MemoryGet>(),
+        EndpointInfo::of::<MemoryForget>(),
+        EndpointInfo::of::<MemoryIngest>(),
+        EndpointInfo::of::<MemoryHealth>(),
+        EndpointInfo::of::<MemoryReindex>(),
+        EndpointInfo::of::<MemoryJunk>(),
+        EndpointInfo::of::<MemoryPrune>(),
+        EndpointInfo::of::<MemoryModelInstall>(),
+        EndpointInfo::of::<MemoryDocumentAdd>(),
+        EndpointInfo::of::<MemoryDocumentList>(),
+        EndpointInfo::of::<MemoryDocumentExport>(),
+        EndpointInfo::of::<MemoryDocumentReindex>(),
+        EndpointInfo::of::<MemoryDocumentRemove>(),
         EndpointInfo::of::<SandboxExec>(),
         EndpointInfo::of::<AppDeploy>(),
         EndpointInfo::of::<AppList>(),

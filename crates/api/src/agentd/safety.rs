@@ -31,6 +31,25 @@ pub struct Safety {
     /// When safety_panic stopped the suite (RFC 3339), where nothing has started it since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panicked_at: Option<String>,
+    /// Changes under guard that could not be undone yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_rollbacks: Vec<FailedRollback>,
+}
+
+/// A change under guard whose rollback failed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailedRollback {
+    /// Its session: agentctl switch status.
+    pub session: String,
+    /// What was to be done.
+    pub plan: String,
+    /// How often undoing it was tried.
+    pub tries: u32,
+    /// Why it failed last.
+    pub why: String,
+    /// Whether nobody tries any more: agentctl switch rollback, or abandon.
+    pub needs_you: bool,
 }
 
 /// One system generation.

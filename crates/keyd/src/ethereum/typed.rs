@@ -160,6 +160,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::vectors::mail;
 
     fn read(value: &Value) -> Result<Typed, BadTypedData> {
         read_typed(value.as_object().unwrap())
@@ -167,30 +168,6 @@ mod tests {
 
     fn field(name: &str, kind: &str) -> Value {
         json!({ "name": name, "type": kind })
-    }
-
-    /// The example of the EIP itself.
-    fn mail() -> Value {
-        json!({
-            "types": {
-                "EIP712Domain": [
-                    field("name", "string"), field("version", "string"), field("chainId", "uint256"),
-                    field("verifyingContract", "address"),
-                ],
-                "Person": [field("name", "string"), field("wallet", "address")],
-                "Mail": [field("from", "Person"), field("to", "Person"), field("contents", "string")],
-            },
-            "primaryType": "Mail",
-            "domain": {
-                "name": "Ether Mail", "version": "1", "chainId": 1,
-                "verifyingContract": "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC",
-            },
-            "message": {
-                "from": { "name": "Cow", "wallet": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826" },
-                "to": { "name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB" },
-                "contents": "Hello, Bob!",
-            },
-        })
     }
 
     #[test]

@@ -4,7 +4,8 @@ use osmoda_api::agentd as api;
 
 use super::{ToolInfo, row as tool};
 use crate::Toolset::{
-    Approval, Apps, Backup, FilesAndShell, IdentityAndReceipts, Safety, Sandbox, ServicesAndNetwork, SpecKit, System,
+    Approval, Apps, Backup, FilesAndShell, IdentityAndReceipts, Memory, Safety, Sandbox, ServicesAndNetwork, SpecKit,
+    System,
 };
 
 pub(super) fn rows() -> Vec<ToolInfo> {
@@ -17,6 +18,8 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::FileRead>("Read a file", FilesAndShell).always_loaded(),
         tool::<api::FileWrite>("Write a file", FilesAndShell).always_loaded(),
         tool::<api::DirectoryList>("List a folder", FilesAndShell).always_loaded(),
+        tool::<api::MemoryStore>("Remember something", Memory).always_loaded(),
+        tool::<api::MemoryRecall>("Recall what is known", Memory).always_loaded(),
         tool::<api::NetworkInfo>("Network state", ServicesAndNetwork),
         tool::<api::ServiceStatus>("Look at a service", ServicesAndNetwork),
         tool::<api::JournalLogs>("Read a service's journal", ServicesAndNetwork),
@@ -26,7 +29,7 @@ pub(super) fn rows() -> Vec<ToolInfo> {
         tool::<api::IncidentAddStep>("Note a step of an incident", IdentityAndReceipts),
         tool::<api::BackupCreate>("Take a backup", Backup),
         tool::<api::BackupList>("List backups", Backup),
-        tool::<api::SandboxExec>("Run untrusted code", Sandbox).always_loaded(),
+        tool::<api::SandboxExec>("Run untrusted code", Sandbox),
         tool::<api::CapabilityMint>("Give a capability token", Sandbox),
         tool::<api::AppDeploy>("Deploy an app", Apps),
         tool::<api::AppList>("List apps", Apps),

@@ -2,6 +2,7 @@
 
 mod agentd;
 mod keyd;
+mod watch;
 
 use std::sync::LazyLock;
 
@@ -92,7 +93,7 @@ impl ToolInfo {
 }
 
 static TABLE: LazyLock<Vec<ToolInfo>> = LazyLock::new(|| {
-    let daemons = [("agentd", agentd::rows()), ("keyd", keyd::rows())];
+    let daemons = [("agentd", agentd::rows()), ("keyd", keyd::rows()), ("watch", watch::rows())];
     daemons.into_iter().flat_map(|(daemon, rows)| rows.into_iter().map(move |row| ToolInfo { daemon, ..row })).collect()
 });
 

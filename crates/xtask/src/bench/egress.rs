@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use super::{
     row::{Goal, Row},
-    sample::{Figures, OneCore, Round, Rounds, alternate, cpu_of, each},
+    sample::{Figures, OneCore, Round, Rounds, alternate, cpu_of, each, pause},
     suite::Suite,
 };
 use crate::Failure;
@@ -146,6 +146,7 @@ fn egress(hosts: &[SocketAddr]) -> Result<(Suite, Proxy), Failure> {
     let address = free()?;
     let suite = Suite::up_with(
         "agentd,egress",
+        "",
         &[
             ("OSMODA_EGRESS_LISTEN", &format!("[\"{address}\"]")),
             ("OSMODA_EGRESS_ALLOW_ADDRESSES", "[\"127.0.0.0/8\"]"),
@@ -222,7 +223,7 @@ fn until(proxy: &Proxy, host: SocketAddr) -> Result<(), Failure> {
         match trip(proxy, host) {
             Ok(()) => return Ok(()),
             Err(failure) if Instant::now() > deadline => return Err(failure),
-            Err(_) => thread::sleep(Duration::from_millis(50)),
+            Err(_) => pause(Duration::from_millis(50)),
         }
     }
 }

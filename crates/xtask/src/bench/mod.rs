@@ -15,6 +15,7 @@ mod status;
 mod stream;
 mod suite;
 mod tools;
+mod watch;
 
 use self::row::Row;
 use crate::Failure;
@@ -36,6 +37,7 @@ const BENCHES: &[Bench] = &[
     ("status", status::run),
     ("tools", tools::run),
     ("egress", egress::run),
+    ("watch", watch::run),
 ];
 
 /// Measures these promises, or all of them, and prints a row for each. The complaints are those that do not hold.
@@ -44,6 +46,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<Vec<String>, Failure> {
     let names: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--json").collect();
     if names == [status::BOOTED] {
         return status::run_booted().map(|()| Vec::new());
+    }
+    if names == [watch::BOOTED] {
+        return watch::run_booted().map(|()| Vec::new());
     }
     if names == [ledger::journal::BOOTED] {
         return ledger::journal::run_booted().map(|()| Vec::new());

@@ -16,6 +16,12 @@ use nix::{
 
 use crate::Failure;
 
+/// Waits.
+#[expect(clippy::disallowed_methods, reason = "no runtime is held up here")]
+pub(super) fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
 /// One round of one contender: times an operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Round {

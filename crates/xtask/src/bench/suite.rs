@@ -38,16 +38,18 @@ pub(super) struct Suite {
 impl Suite {
     /// agentd alone.
     pub(super) fn up() -> Result<Self, Failure> {
-        Self::up_with("agentd", &[])
+        Self::up_with("agentd", "", &[])
     }
 
-    /// These daemons, with these settings as variables.
-    pub(super) fn up_with(daemons: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
+    /// These daemons, with this configuration and these variables.
+    pub(super) fn up_with(daemons: &str, config: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("osmoda.").tempdir().map_err(Failure::bench)?;
         let suite = Self { agentctl: program("agentctl")?, folder };
+        let file = suite.folder.path().join("bench.toml");
+        std::fs::write(&file, config).map_err(Failure::bench)?;
         let mut up = suite.agentctl();
-        up.args(["up", "--only", daemons, "--detach"]).envs(variables.iter().copied()).stdout(Stdio::null());
-        let status = up.status();
+        up.env("OSMODA_CONFIG", file).envs(variables.iter().copied());
+        let status = up.args(["up", "--only", daemons, "--detach"]).stdout(Stdio::null()).status();
         if status.map_err(Failure::bench)?.success() {
             Ok(suite)
         } else {

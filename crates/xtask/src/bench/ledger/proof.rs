@@ -9,7 +9,7 @@ use crate::{
     Failure,
     bench::{
         row::{Goal, Row},
-        sample::{Figures, each, own_cpu},
+        sample::{Figures, each, own_cpu, pause},
     },
 };
 
@@ -32,8 +32,7 @@ pub(in crate::bench) fn run() -> Result<Vec<Row>, Failure> {
         if started.elapsed() > GROWING {
             return Err(Failure::bench(error));
         }
-        // No runtime is held up here.
-        std::thread::park_timeout(Duration::from_millis(100));
+        pause(Duration::from_millis(100));
     }
     let mut event = 0;
     let proofs = each(PROOFS, own_cpu, || {

@@ -1,0 +1,319 @@
+//! One order from two legs.
+//!
+//! Both legs are brought to numbers that mean the same for every query: words to the share of the query's rarity that a text
+//! answers, meaning to the cosine. They are added with weights. Then the first texts are asked what they have in common
+//! (pseudo relevance feedback): their direction goes into the query's vector, their telling words into its words, and every
+//! candidate is measured again. The weights were found on one half of each evaluation's queries; docs/memory.md has the results
+//! of the other half.
+
+use std::collections::{HashMap, HashSet};
+
+use osmoda_api::agentd::MemoryMode;
+
+use crate::{
+    MemoryError, embed,
+    indexes::Indexes,
+    recall::Look,
+    text::{Weighted, is_stop_word},
+};
+
+/// What words give; meaning gives the rest.
+const KEYWORD: f64 = 0.3;
+/// What is measured again with feedback counts so much at most, and what was asked the rest.
+const FEEDBACK: f64 = 0.7;
+/// How far the first text stands out of those behind it, as a share of its score: below, feedback counts whole; above, the
+/// query has one answer, and others only lead away from it.
+const STANDS_OUT: std::ops::Range<f64> = 0.1..0.3;
+/// How many first texts feed back.
+const FEEDBACK_TEXTS: usize = 5;
+/// How many of their words.
+const FEEDBACK_WORDS: usize = 30;
+/// What of the query stays in its words and in its vector.
+const QUERY_STAYS: f32 = 0.5;
+/// After so long a memory is half as recent.
+const HALF_LIFE_DAYS: f64 = 30.0;
+
+/// What is known of a row before it is scored.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Candidate {
+    pub(crate) row: u64,
+    pub(crate) bm25: f32,
+    pub(crate) cosine: Option<f32>,
+    /// The share of the rarity of the query's and the feedback's words.
+    feedback_words: f64,
+    /// The cosine to the query with feedback.
+    feedback_cosine: Option<f32>,
+    pub(crate) keyword_rank: Option<u32>,
+    pub(crate) vector_rank: Option<u32>,
+}
+
+/// What a row's score is made of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scored {
+    pub(crate) row: u64,
+    pub(crate) score: f64,
+    pub(crate) bm25: f32,
+    pub(crate) cosine: f32,
+    pub(crate) keyword_part: f64,
+    pub(crate) vector_part: f64,
+    pub(crate) feedback_part: f64,
+    pub(crate) recency_factor: f64,
+    pub(crate) keyword_rank: Option<u32>,
+    pub(crate) vector_rank: Option<u32>,
+}
+
+impl Candidate {
+    pub(crate) fn of(row: u64) -> Self {
+        Self { row, ..Self::default() }
+    }
+}
+
+/// A query with what its first results have in common.
+pub(crate) struct Feedback {
+    /// How much it counts.
+    pub(crate) weight: f64,
+    pub(crate) direction: Vec<f32>,
+    words: Vec<Weighted>,
+}
+
+/// The texts of candidates, read once.
+#[derive(Default)]
+pub(crate) struct Texts(HashMap<u64, String>);
+
+impl Texts {
+    fn read(&mut self, indexes: &Indexes, candidates: &[Candidate]) -> Result<(), MemoryError> {
+        let unread: Vec<u64> =
+            candidates.iter().map(|candidate| candidate.row).filter(|row| !self.0.contains_key(row)).collect();
+        self.0.extend(indexes.catalog.rows(&unread)?.into_iter().map(|row| (row.row, row.text())));
+        Ok(())
+    }
+
+    fn of(&self, row: u64) -> &str {
+        self.0.get(&row).map_or("", String::as_str)
+    }
+}
+
+/// Measures what a leg did not bring, so that no candidate is judged by one leg alone.
+pub(crate) fn complete(
+    indexes: &Indexes,
+    look: &Look,
+    candidates: &mut [Candidate],
+    texts: &mut Texts,
+) -> Result<(), MemoryError> {
+    let Some(vector) = &look.vector else { return Ok(()) };
+    texts.read(indexes, candidates)?;
+    let rows: Vec<u64> = candidates.iter().map(|candidate| candidate.row).collect();
+    for (candidate, cosine) in candidates.iter_mut().zip(indexes.vectors.cosines(vector, &rows)) {
+        candidate.cosine = candidate.cosine.or(cosine);
+    }
+    let unknown: Vec<usize> = (0..candidates.len()).filter(|at| candidates[*at].keyword_rank.is_none()).collect();
+    let given: Vec<&str> = unknown.iter().map(|at| texts.of(candidates[*at].row)).collect();
+    for (at, score) in unknown.into_iter().zip(indexes.text.score(&look.words, &given)?) {
+        candidates[at].bm25 = score;
+    }
+    Ok(())
+}
+
+/// What the first candidates have in common; `None` where the first one stands out, or none has a vector.
+pub(crate) fn feedback(
+    indexes: &Indexes,
+    look: &Look,
+    candidates: &mut [Candidate],
+    texts: &mut Texts,
+) -> Result<Option<Feedback>, MemoryError> {
+    let Some(vector) = &look.vector else { return Ok(None) };
+    complete(indexes, look, candidates, texts)?;
+    let rarity = total_rarity(indexes, &look.words)?;
+    let mut first: Vec<(f64, u64)> =
+        candidates.iter().map(|candidate| (asked(candidate, rarity), candidate.row)).collect();
+    first.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+    let weight = feedback_weight(&first);
+    if weight <= 0.0 {
+        return Ok(None);
+    }
+    let rows: Vec<u64> = first.iter().take(FEEDBACK_TEXTS).map(|(_, row)| *row).collect();
+    let found: Vec<Vec<f32>> = indexes.vectors.of(&rows).into_iter().flatten().collect();
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let mut direction = vec![0.0; vector.len()];
+    for text in &found {
+        for (sum, number) in direction.iter_mut().zip(text) {
+            *sum += number;
+        }
+    }
+    embed::normalise(&mut direction);
+    for (number, asked) in direction.iter_mut().zip(vector) {
+        *number = QUERY_STAYS * asked + (1.0 - QUERY_STAYS) * *number;
+    }
+    embed::normalise(&mut direction);
+    let words = common_words(indexes, look, rows.iter().map(|row| texts.of(*row)))?;
+    Ok(Some(Feedback { weight, direction, words }))
+}
+
+/// How much feedback counts, given the scores of what was asked, best first.
+fn feedback_weight(first: &[(f64, u64)]) -> f64 {
+    let Some(((best, _), rest)) = first.split_first() else { return 0.0 };
+    let behind = &rest[..rest.len().min(FEEDBACK_TEXTS)];
+    if behind.is_empty() || *best <= 0.0 {
+        return 0.0;
+    }
+    let mean = behind.iter().map(|(score, _)| score).sum::<f64>() / behind.len() as f64;
+    let standing = (best - mean) / best;
+    FEEDBACK * ((STANDS_OUT.end - standing) / (STANDS_OUT.end - STANDS_OUT.start)).clamp(0.0, 1.0)
+}
+
+/// The query's words and the telling words of texts, each side with its share of the weight.
+fn common_words<'a>(
+    indexes: &Indexes,
+    look: &Look,
+    texts: impl Iterator<Item = &'a str>,
+) -> Result<Vec<Weighted>, MemoryError> {
+    let mut shares: HashMap<String, f32> = HashMap::new();
+    for text in texts {
+        let (mut counts, mut length) = (HashMap::<String, f32>::new(), 0.0_f32);
+        indexes.text.words().each(text, |word| {
+            length += 1.0;
+            if word.len() > 1 && !is_stop_word(word) {
+                *counts.entry(word.to_owned()).or_default() += 1.0;
+            }
+        });
+        for (word, count) in counts {
+            *shares.entry(word).or_default() += count / length;
+        }
+    }
+    let shares: Vec<Weighted> = shares.into_iter().collect();
+    let rarity = indexes.text.rarity(&shares)?;
+    let mut telling: Vec<Weighted> =
+        shares.into_iter().zip(rarity).map(|((word, share), rarity)| (word, share * rarity)).collect();
+    telling.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    telling.truncate(FEEDBACK_WORDS);
+    let sum = |words: &[Weighted]| words.iter().map(|(_, weight)| weight).sum::<f32>().max(f32::MIN_POSITIVE);
+    let (of_query, of_texts) = (sum(&look.words), sum(&telling));
+    let mut words: HashMap<String, f32> =
+        look.words.iter().map(|(word, weight)| (word.clone(), QUERY_STAYS * weight / of_query)).collect();
+    for (word, weight) in telling {
+        *words.entry(word).or_default() += (1.0 - QUERY_STAYS) * weight / of_texts;
+    }
+    let mut words: Vec<Weighted> = words.into_iter().collect();
+    words.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(words)
+}
+
+/// Measures every candidate again, with feedback.
+pub(crate) fn measure_again(
+    indexes: &Indexes,
+    feedback: &Feedback,
+    candidates: &mut [Candidate],
+    texts: &Texts,
+) -> Result<(), MemoryError> {
+    let rows: Vec<u64> = candidates.iter().map(|candidate| candidate.row).collect();
+    let given: Vec<&str> = rows.iter().map(|row| texts.of(*row)).collect();
+    let scores = indexes.text.score(&feedback.words, &given)?;
+    let rarity = total_rarity(indexes, &feedback.words)?;
+    let cosines = indexes.vectors.cosines(&feedback.direction, &rows);
+    for ((candidate, score), cosine) in candidates.iter_mut().zip(scores).zip(cosines) {
+        candidate.feedback_words = f64::from(score) / rarity;
+        candidate.feedback_cosine = cosine;
+    }
+    Ok(())
+}
+
+/// The score of what was asked, before any feedback.
+fn asked(candidate: &Candidate, rarity: f64) -> f64 {
+    KEYWORD * f64::from(candidate.bm25) / rarity + (1.0 - KEYWORD) * f64::from(candidate.cosine.unwrap_or_default())
+}
+
+/// What a text of average length would score that has each word once.
+fn total_rarity(indexes: &Indexes, words: &[Weighted]) -> Result<f64, MemoryError> {
+    let rarity = indexes.text.rarity(words)?;
+    let total: f32 = rarity.iter().zip(words).map(|(rarity, (_, weight))| rarity * weight).sum();
+    Ok(f64::from(total.max(f32::MIN_POSITIVE)))
+}
+
+/// The candidates by their scores, best first; `feedback` is how much that counts.
+pub(crate) fn score(
+    indexes: &Indexes,
+    look: &Look,
+    candidates: &[Candidate],
+    feedback: f64,
+) -> Result<Vec<Scored>, MemoryError> {
+    let rarity = total_rarity(indexes, &look.words)?;
+    let (keyword, vector, feedback) = match look.mode {
+        MemoryMode::Keyword => (1.0, 0.0, 0.0),
+        MemoryMode::Semantic => (0.0, 1.0, 0.0),
+        MemoryMode::Hybrid => ((1.0 - feedback) * KEYWORD, (1.0 - feedback) * (1.0 - KEYWORD), feedback),
+    };
+    let best = |cosine: fn(&Candidate) -> Option<f32>| candidates.iter().filter_map(cosine).fold(0.0, f32::max);
+    let (best_cosine, best_again) = (best(|one| one.cosine), best(|one| one.feedback_cosine));
+    // What was stored a moment ago has no vector yet: it is taken to mean as much as its words say.
+    let guess = |share: f64, best: f32| share.min(1.0) * f64::from(best);
+    let mut known = HashSet::with_capacity(candidates.len());
+    let mut scored: Vec<Scored> = candidates
+        .iter()
+        .filter(|candidate| known.insert(candidate.row))
+        .map(|candidate| {
+            let share = f64::from(candidate.bm25) / rarity;
+            let cosine = candidate.cosine.map_or_else(|| guess(share, best_cosine), f64::from);
+            let again_cosine = candidate
+                .feedback_cosine
+                .map_or_else(|| guess(candidate.feedback_words.max(share), best_again), f64::from);
+            let keyword_part = keyword * share;
+            let vector_part = vector * cosine;
+            let again = KEYWORD * candidate.feedback_words + (1.0 - KEYWORD) * again_cosine;
+            let feedback_part = feedback * again;
+            Scored {
+                row: candidate.row,
+                score: keyword_part + vector_part + feedback_part,
+                bm25: candidate.bm25,
+                cosine: candidate.cosine.unwrap_or_default(),
+                keyword_part,
+                vector_part,
+                feedback_part,
+                recency_factor: 1.0,
+                keyword_rank: candidate.keyword_rank,
+                vector_rank: candidate.vector_rank,
+            }
+        })
+        .collect();
+    scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.row.cmp(&a.row)));
+    Ok(scored)
+}
+
+/// Lets newer ones count more, and brings the score between 0 and 1.
+pub(crate) fn age(scored: &mut Scored, milliseconds: i64, recency: f64) {
+    let days = milliseconds.max(0) as f64 / 86_400_000.0;
+    let freshness = 0.5_f64.powf(days / HALF_LIFE_DAYS);
+    scored.recency_factor = 1.0 - recency + recency * freshness;
+    scored.score = (scored.score * scored.recency_factor).clamp(0.0, 1.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn feedback_counts_where_no_text_stands_out() {
+        let scores = |scores: &[f64]| scores.iter().map(|score| (*score, 0)).collect::<Vec<_>>();
+        for (first, expected) in [
+            (vec![], 0.0),
+            (vec![0.9], 0.0),
+            (vec![0.0, 0.0], 0.0),
+            (vec![0.5, 0.49, 0.48, 0.47, 0.46, 0.45, 0.1], 0.7),
+            (vec![0.5, 0.4, 0.4, 0.4, 0.4, 0.4], 0.35),
+            (vec![0.9, 0.5, 0.5, 0.5, 0.5, 0.5], 0.0),
+        ] {
+            assert!((feedback_weight(&scores(&first)) - expected).abs() < 1e-9, "{first:?}");
+        }
+    }
+
+    #[test]
+    fn newer_counts_more_only_where_it_is_asked_for() {
+        for (days, recency, expected) in [(0, 1.0, 0.8), (30, 0.0, 0.8), (30, 1.0, 0.4), (30, 0.5, 0.6), (-5, 1.0, 0.8)]
+        {
+            let mut scored = Scored { score: 0.8, ..Scored::default() };
+            age(&mut scored, days * 86_400_000, recency);
+            assert!((scored.score - expected).abs() < 1e-9, "{days} {recency}: {}", scored.score);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Words as they are indexed: letters and digits in lower case, English endings taken off.
+
+use std::collections::HashMap;
+
+use tantivy::tokenizer::{Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, TextAnalyzer, TokenStream};
+
+use super::Weighted;
+
+/// Longer words are base64 and its like.
+const LONGEST: usize = 64;
+/// So much of a query is read.
+const LONGEST_QUERY: usize = 32_768;
+
+/// Words that stand in every text and mean little by themselves.
+const STOP_WORDS: [&str; 123] = [
+    "a", "about", "after", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because",
+    "been", "before", "being", "between", "both", "but", "by", "can", "could", "did", "do", "does", "doing", "during",
+    "each", "for", "from", "had", "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "if",
+    "in", "into", "is", "it", "its", "just", "me", "more", "most", "my", "no", "nor", "not", "of", "on", "once",
+    "only", "or", "other", "our", "ours", "over", "own", "s", "same", "she", "should", "so", "some", "such", "t",
+    "than", "that", "the", "their", "theirs", "them", "then", "there", "these", "they", "this", "those", "through",
+    "to", "too", "under", "until", "up", "us", "very", "was", "we", "were", "what", "when", "where", "which", "while",
+    "who", "whom", "why", "will", "with", "would", "you", "your", "yours", "m", "re", "ve", "ll", "d", "don", "shall",
+    "may", "might", "must",
+];
+
+/// Whether a word stands in every text.
+pub(crate) fn is_stop_word(word: &str) -> bool {
+    STOP_WORDS.contains(&word)
+}
+
+/// Takes texts apart.
+#[derive(Clone)]
+pub(crate) struct Words {
+    stemmed: TextAnalyzer,
+    plain: TextAnalyzer,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        let base = || {
+            TextAnalyzer::builder(SimpleTokenizer::default())
+                .filter(RemoveLongFilter::limit(LONGEST))
+                .filter(LowerCaser)
+        };
+        Self { stemmed: base().filter(Stemmer::new(Language::English)).build(), plain: base().build() }
+    }
+}
+
+impl Words {
+    /// More different words than this add time and no meaning.
+    pub(crate) const MOST: usize = 32;
+
+    /// As Tantivy wants it.
+    pub(super) fn analyzer(&self) -> TextAnalyzer {
+        self.stemmed.clone()
+    }
+
+    /// Each word of a text as it is indexed.
+    pub(crate) fn each(&self, text: &str, mut take: impl FnMut(&str)) {
+        let mut analyzer = self.stemmed.clone();
+        let mut stream = analyzer.token_stream(text);
+        while stream.advance() {
+            take(&stream.token().text);
+        }
+    }
+
+    /// Each word of a text as it is indexed, and where it stands (in bytes).
+    pub(crate) fn each_placed(&self, text: &str, mut take: impl FnMut(&str, std::ops::Range<usize>)) {
+        let mut analyzer = self.stemmed.clone();
+        let mut stream = analyzer.token_stream(text);
+        while stream.advance() {
+            let token = stream.token();
+            take(&token.text, token.offset_from..token.offset_to);
+        }
+    }
+
+    /// What is looked for: the different words of a query without those that stand in every text, unless it has no others.
+    /// Nothing in it is an operator.
+    pub(crate) fn of_query(&self, query: &str) -> Vec<Weighted> {
+        let query = cut(query, LONGEST_QUERY);
+        let mut all = Vec::new();
+        let mut analyzer = self.plain.clone();
+        let mut stream = analyzer.token_stream(query);
+        while stream.advance() {
+            let token = stream.token();
+            all.push((token.text.clone(), is_stop_word(&token.text)));
+        }
+        let without_others = all.iter().all(|(_, stop)| *stop);
+        let mut counted: HashMap<String, (usize, f32)> = HashMap::new();
+        for (place, (word, _)) in all.iter().filter(|(_, stop)| without_others || !*stop).enumerate() {
+            self.each(word, |stem| counted.entry(stem.to_owned()).or_insert((place, 0.0)).1 += 1.0);
+        }
+        let mut words: Vec<(usize, Weighted)> =
+            counted.into_iter().map(|(word, (place, count))| (place, (word, count))).collect();
+        words.sort_by_key(|(place, _)| *place);
+        words.into_iter().map(|(_, word)| word).collect()
+    }
+
+    /// The words that say most, given how rare each is.
+    pub(crate) fn rarest(words: Vec<Weighted>, rarity: &[f32]) -> Vec<Weighted> {
+        let mut ranked: Vec<(f32, Weighted)> =
+            rarity.iter().copied().zip(words).map(|(rarity, word)| (rarity * word.1, word)).collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        ranked.truncate(Self::MOST);
+        ranked.into_iter().map(|(_, word)| word).collect()
+    }
+}
+
+/// The beginning of a text, at most so many bytes.
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_words_and_nothing_else() {
+        let words = Words::default();
+        for (query, expected) in [
+            ("Which port does the web-server use?", vec!["port", "web", "server", "use"]),
+            (
+                "\"quoted\" AND (x OR y) NEAR/3 z* -minus body:term ^2",
+                vec!["quot", "x", "y", "near", "3", "z", "minus", "bodi", "term", "2"],
+            ),
+            ("to be or not to be", vec!["to", "be", "or", "not"]),
+            ("running runs RUN", vec!["run"]),
+            (
+                "caf\u{e9} \u{1f600} \u{5e9}\u{5dc}\u{5d5}\u{5dd} nul\0byte",
+                vec!["caf\u{e9}", "\u{5e9}\u{5dc}\u{5d5}\u{5dd}", "nul", "byte"],
+            ),
+            ("?", vec![]),
+            ("", vec![]),
+        ] {
+            let found: Vec<String> = words.of_query(query).into_iter().map(|(word, _)| word).collect();
+            assert_eq!(found, expected, "{query:?}");
+        }
+        assert_eq!(words.of_query("port port"), [("port".to_owned(), 2.0)]);
+    }
+
+    #[test]
+    fn of_many_words_the_rarest_are_looked_for() {
+        let words: Vec<Weighted> = (0..100).map(|number| (format!("w{number}"), 1.0)).collect();
+        let rarity: Vec<f32> = (0..100).map(|number| number as f32).collect();
+        let kept = Words::rarest(words, &rarity);
+        assert_eq!(kept.len(), Words::MOST);
+        assert!(kept.iter().all(|(word, _)| word[1..].parse::<usize>().unwrap() >= 100 - Words::MOST));
+    }
+}

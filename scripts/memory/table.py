@@ -1,0 +1,30 @@
+"""table.py: rows of the bench as a Markdown table; fails where a promise does not hold."""
+
+import json
+import sys
+
+rows = [json.loads(line) for line in sys.stdin if line.startswith("{")]
+by = {row["name"]: row for row in rows}
+promises = []
+
+
+def promise(what, value, goal, holds):
+    promises.append((what, value, goal, "ok" if holds else "NOT OK"))
+
+
+text, ours, peer = by["text"], by["vectors"], by["sqlite-vec"]
+promise(f"words, {text['texts']} texts, times Tantivy's", f"{text['ratio']:.2f}", "<= 3", text["ratio"] <= 3)
+ratio = ours["ours_us"] / peer["us"]
+promise("meaning, 50,000 x 384, times sqlite-vec's", f"{ratio:.3f}", "<= 0.25", ratio <= 0.25)
+promise("its recall@10", f"{ours['recall_at_10']:.3f}", ">= 0.99", ours["recall_at_10"] >= 0.99)
+for row in (row for row in rows if row["name"] == "recall"):
+    at = f"{row['memories']} memories"
+    judged = row["memories"] <= 100_000
+    promise(f"keyword p50, {at}", f"{row['keyword_us'] / 1000:.2f} ms", "< 5 ms", not judged or row["keyword_us"] < 5000)
+    promise(f"hybrid p50, {at}", f"{row['hybrid_us'] / 1000:.2f} ms", "< 25 ms", not judged or row["hybrid_us"] < 25_000)
+    promise(f"reindex, {at}", f"{row['reindex_per_s']:.0f} a second", ">= 5000", row["reindex_per_s"] >= 5000)
+    promise(f"store p50, {at}", f"{row['store_us'] / 1000:.2f} ms", "", True)
+print("| promise | measured | goal | |\n|---|---|---|---|")
+for row in promises:
+    print("| " + " | ".join(row) + " |")
+sys.exit(any(row[3] != "ok" for row in promises))
