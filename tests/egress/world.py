@@ -145,15 +145,14 @@ def web(scheme):
     return serve
 
 
-async def echo(reader, writer):
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
+class Echo(asyncio.Protocol):
+    """Says what it is told. No task of its own: ten thousand of them end at once."""
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
 
 
 async def main():
@@ -165,7 +164,7 @@ async def main():
     servers = [
         await asyncio.start_server(web("http"), None, 80, backlog=1000),
         await asyncio.start_server(web("https"), None, 443, ssl=context, backlog=1000),
-        await asyncio.start_server(echo, None, 7000, backlog=4096),
+        await loop.create_server(Echo, None, 7000, backlog=4096),
     ]
     (FOLDER / "world.ready").touch()
     await asyncio.gather(*(server.serve_forever() for server in servers))

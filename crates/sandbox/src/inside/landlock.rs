@@ -13,7 +13,7 @@ use crate::view::{HOME, WORK};
 /// The newest version of Landlock whose rules were tried here. Version 1 must be there; of what came later, what is.
 const NEWEST: ABI = ABI::V6;
 
-/// Programs and libraries, wherever the distribution keeps them.
+/// Programs and libraries, wherever the distribution keeps them. A link among them leads into another one.
 const PROGRAMS: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
 const READABLE: [&str; 2] = ["/etc", "/proc"];
 const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
@@ -33,7 +33,7 @@ pub(super) fn restrict(orders: &Orders) -> Result<(), String> {
             .handle_access(all)?
             .scope(Scope::from_all(NEWEST))?
             .create()?
-            .add_rules(path_beneath_rules(PROGRAMS, run))?
+            .add_rules(path_beneath_rules(PROGRAMS.into_iter().filter(|path| !Path::new(path).is_symlink()), run))?
             .add_rules(path_beneath_rules(READABLE, read))?
             .add_rules(path_beneath_rules(DEVICES, read | AccessFs::WriteFile))?
             .add_rules(path_beneath_rules(OWN, all))?
