@@ -128,10 +128,11 @@ build_folder() { printf '%s\n' "${CARGO_TARGET_DIR:-$OSMODA_ROOT/target}"; }
 static_init() {
     local target folder
     target=$(uname -m)-unknown-linux-musl
-    folder=$(rustc --print target-libdir --target "$target" 2>/dev/null) && [[ -d $folder ]] || {
+    folder=$(rustc --print target-libdir --target "$target" 2>/dev/null) || folder=''
+    if [[ ! -d $folder ]]; then
         warn "Rust's target $target is not installed: sandboxes start a little slower (rustup target add $target)"
         return 0
-    }
+    fi
     cargo build --locked --quiet --profile "$1" --target "$target" --package osmoda-sandbox --bin osmoda-sandbox-init || return 1
     # What profiles are called and where they build differs for two of them.
     case $1 in dev) folder=debug ;; bench) folder=release ;; *) folder=$1 ;; esac

@@ -151,8 +151,7 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     let not_unix = when(0, SeccompCmpOp::Ne, libc::AF_UNIX as u64)?;
     rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![not_unix])?]);
     // Typing into the terminal, where there is one.
-    let typing =
-        [TIOCSTI, TIOCLINUX].map(|request| SeccompRule::new(vec![when(1, SeccompCmpOp::Eq, request)?]));
+    let typing = [TIOCSTI, TIOCLINUX].map(|request| SeccompRule::new(vec![when(1, SeccompCmpOp::Eq, request)?]));
     rules.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, seccompiler::BackendError>>()?);
     // 0xffffffff asks what it is; everything else changes how memory is laid out, or which system calls there are.
     let changes = vec![when(0, SeccompCmpOp::Ne, 0)?, when(0, SeccompCmpOp::Ne, 0xffff_ffff)?];
