@@ -26,14 +26,6 @@ lacks() {
         return 1
     fi
 }
-# until_true SECONDS COMMAND...
-until_true() {
-    local end=$((SECONDS + $1))
-    while ! "${@:2}"; do
-        ((SECONDS < end)) || return 1
-        sleep 0.1
-    done
-}
 show() { systemctl show -P "$2" "osmoda-app-$1.service"; }
 is() { [[ $(show "$1" "$2") == "$3" ]] || { echo "$2 of $1 is $(show "$1" "$2"), not $3" && return 1; }; }
 pid_of() { show "$1" MainPID; }

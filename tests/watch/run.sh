@@ -43,6 +43,8 @@ for program in nix nix-env nix-store nix-build; do with_libraries "$(command -v 
     # /lib is a link there, and stays one.
     [[ -e $base$file ]] || install -D -m 755 "$(realpath -- "$file")" "$layer/usr${file#/usr}"
 done
+mkdir -p "$layer/usr/libexec/nix"
+ln -s ../../bin/nix "$layer/usr/libexec/nix/build-remote"
 built=$(realpath -- "$(build_folder)")
 [[ $AGENTCTL == "$built"/* ]] || die "the booted machine sees $built alone, and agentctl is $AGENTCTL: set CARGO_TARGET_DIR"
 inside=/opt/osmoda-tree/tests/watch/inside.sh

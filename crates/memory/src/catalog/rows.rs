@@ -275,18 +275,6 @@ impl Catalog {
         Ok(passing)
     }
 
-    /// How many memories and parts are recalled, how many memories are not, and how many rows want a vector.
-    pub(crate) fn counts(&self, now: i64) -> Result<(u64, u64, u64, u64), MemoryError> {
-        let counted = self.lock().query_row(
-            "SELECT COUNT(*) FILTER (WHERE kind = 0 AND retired_by IS NULL AND coalesce(expires > ?1, 1)), COUNT(*) FILTER (WHERE kind = 1),
-             COUNT(*) FILTER (WHERE kind = 0 AND (retired_by IS NOT NULL OR expires <= ?1)),
-             COUNT(*) FILTER (WHERE retired_by IS NULL) FROM rows",
-            [now],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-        );
-        Ok(counted?)
-    }
-
     /// Whether any row still has this text.
     pub(crate) fn has_text(&self, text: &TextHash) -> Result<bool, MemoryError> {
         let connection = self.lock();
