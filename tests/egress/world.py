@@ -137,6 +137,8 @@ def web(scheme):
                 fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
                 path = lines[0].split(" ")[1]
                 saw(scheme, fields.get("host", "-"), path)
+                if "content-length" in fields and "transfer-encoding" in fields:
+                    saw("both", fields.get("host", "-"), path)
                 await reader.readexactly(int(fields.get("content-length", "0")))
                 status, kind, body = answer(fields.get("host", "-"), path)
                 writer.write(f"HTTP/1.1 {status} OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
