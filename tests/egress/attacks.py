@@ -187,6 +187,13 @@ def outlasts(proxy):
     except OSError:
         cut = False
     stream.close()
+    try:
+        again, status = proxy.connect("good.example:443")
+        again.close()
+    except OSError:
+        return through("the proxy ended")
+    if status == 200:
+        return through("it lets out as before")
     return DENIED if cut else through("the tunnel stayed")
 
 
