@@ -244,19 +244,18 @@ impl Memories {
     /// How memory is.
     pub fn health(&self) -> Result<MemoryHealthReport, MemoryError> {
         let indexes = self.indexes();
-        let (memories, parts, retired, wanted) = indexes.catalog.counts(Timestamp::now().as_millisecond())?;
+        let counts = indexes.catalog.counts(Timestamp::now().as_millisecond())?;
         let model = self.model().map(|model| model.facts.clone());
-        let documents = indexes.catalog.documents()?.len() as u64;
         Ok(MemoryHealthReport {
-            memories,
-            retired,
-            documents,
-            parts,
-            to_embed: if model.is_some() { wanted.saturating_sub(indexes.vectors.len() as u64) } else { 0 },
+            memories: counts.memories,
+            retired: counts.retired,
+            documents: counts.documents,
+            parts: counts.parts,
+            to_embed: if model.is_some() { counts.wanted.saturating_sub(indexes.vectors.len() as u64) } else { 0 },
             model,
             model_trouble: self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             damaged: indexes.catalog.damaged_files(100)?,
-            file_bytes: folder::size_of(&self.0.folder.notes()) + folder::size_of(&self.0.folder.documents()),
+            file_bytes: counts.file_bytes,
             index_bytes: indexes.bytes(),
             is_indexing: indexes.is_stale.load(Ordering::Acquire) || self.0.is_reindexing.load(Ordering::Acquire),
         })
@@ -299,9 +298,10 @@ impl Memories {
         }
         // Whoever still reads the old one has its files open.
         fs::remove_dir_all(&old).map_err(MemoryError::io(&old))?;
-        let (memories, parts, retired, _) = self.indexes().catalog.counts(Timestamp::now().as_millisecond())?;
+        let counts = self.indexes().catalog.counts(Timestamp::now().as_millisecond())?;
         let damaged = self.indexes().catalog.damaged_files(u32::MAX)?.len() as u64;
-        Ok(MemoryReindexed { memories: memories + retired, parts, damaged, seconds: started.elapsed().as_secs_f64() })
+        let (memories, parts) = (counts.memories + counts.retired, counts.parts);
+        Ok(MemoryReindexed { memories, parts, damaged, seconds: started.elapsed().as_secs_f64() })
     }
 
     /// Checks a model and installs it; what another one computed is computed again in the background.

@@ -6,6 +6,7 @@ mod egress;
 mod groups;
 mod kernel;
 mod ledger;
+mod memory;
 mod models;
 mod permissions;
 mod rollbacks;
@@ -106,6 +107,7 @@ pub(crate) async fn examine(context: &Context) -> Vec<Finding> {
     findings.extend(rollbacks::check(&patient).await);
     findings.extend(wallets::check(&patient).await);
     findings.extend(models::check(&patient).await);
+    findings.extend(memory::check(&patient).await);
     findings.extend(egress::check(&patient).await);
     findings
 }

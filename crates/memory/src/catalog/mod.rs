@@ -1,5 +1,6 @@
 //! The catalogue: what each file says, in SQLite. Derived from the files; a damaged one is made anew.
 
+mod counts;
 mod documents;
 mod rows;
 
@@ -19,7 +20,7 @@ pub(crate) use self::{
 use crate::MemoryError;
 
 /// A catalogue of another version is made anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE rows (
@@ -53,6 +54,25 @@ CREATE INDEX by_superseded ON rows (supersedes) WHERE supersedes IS NOT NULL;
 CREATE INDEX by_source ON rows (source) WHERE source IS NOT NULL;
 CREATE INDEX by_expiry ON rows (expires) WHERE expires IS NOT NULL;
 CREATE INDEX by_text ON rows (text);
+-- How many rows there are and what their files weigh, kept so that nobody has to count a million of them.
+CREATE TABLE counts (
+    kind INTEGER NOT NULL,
+    retired INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (kind, retired)
+) STRICT, WITHOUT ROWID;
+INSERT INTO counts VALUES (0, 0, 0, 0), (0, 1, 0, 0), (1, 0, 0, 0), (1, 1, 0, 0);
+CREATE TRIGGER counts_new AFTER INSERT ON rows BEGIN
+    UPDATE counts SET rows = rows + 1, bytes = bytes + NEW.size WHERE kind = NEW.kind AND retired = (NEW.retired_by IS NOT NULL);
+END;
+CREATE TRIGGER counts_gone AFTER DELETE ON rows BEGIN
+    UPDATE counts SET rows = rows - 1, bytes = bytes - OLD.size WHERE kind = OLD.kind AND retired = (OLD.retired_by IS NOT NULL);
+END;
+CREATE TRIGGER counts_moved AFTER UPDATE OF retired_by ON rows WHEN (OLD.retired_by IS NULL) != (NEW.retired_by IS NULL) BEGIN
+    UPDATE counts SET rows = rows - 1, bytes = bytes - OLD.size WHERE kind = OLD.kind AND retired = (OLD.retired_by IS NOT NULL);
+    UPDATE counts SET rows = rows + 1, bytes = bytes + NEW.size WHERE kind = NEW.kind AND retired = (NEW.retired_by IS NOT NULL);
+END;
 CREATE TABLE documents (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,

@@ -10,7 +10,7 @@ use crate::{
     MemoryError,
     filter::{Filter, kind_name},
     folder::Stamp,
-    note::Note,
+    note::{Note, searched},
     text::Entry,
     vectors::{TextHash, text_hash},
 };
@@ -66,16 +66,8 @@ impl Row {
 
     /// What is searched of it; the same as [`Note::text`] says of its file.
     pub(crate) fn text(&self) -> String {
-        let mut text = self.summary.clone();
-        for part in [self.detail.as_deref(), self.category.as_deref(), self.key.as_deref()].into_iter().flatten() {
-            text.push('\n');
-            text.push_str(part);
-        }
-        for tag in &self.tags {
-            text.push(' ');
-            text.push_str(tag);
-        }
-        text
+        let parts = [self.detail.as_deref(), self.category.as_deref(), self.key.as_deref()];
+        searched(&self.summary, parts, &self.tags)
     }
 
     /// As the text index takes it.
@@ -273,18 +265,6 @@ impl Catalog {
             }
         }
         Ok(passing)
-    }
-
-    /// How many memories and parts are recalled, how many memories are not, and how many rows want a vector.
-    pub(crate) fn counts(&self, now: i64) -> Result<(u64, u64, u64, u64), MemoryError> {
-        let counted = self.lock().query_row(
-            "SELECT COUNT(*) FILTER (WHERE kind = 0 AND retired_by IS NULL AND coalesce(expires > ?1, 1)), COUNT(*) FILTER (WHERE kind = 1),
-             COUNT(*) FILTER (WHERE kind = 0 AND (retired_by IS NOT NULL OR expires <= ?1)),
-             COUNT(*) FILTER (WHERE retired_by IS NULL) FROM rows",
-            [now],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-        );
-        Ok(counted?)
     }
 
     /// Whether any row still has this text.
