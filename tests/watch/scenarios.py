@@ -89,6 +89,12 @@ class Scenario:
             time.sleep(0.005)
         attached.end()
         asking.join(60)
+        if self.hit():
+            try:
+                # Killed, and not yet gone; or it was a child.
+                self.suite.watch.wait(1)
+            except subprocess.TimeoutExpired:
+                pass
         return self.hit()
 
     def ask_and_wait(self):
@@ -219,7 +225,17 @@ class Boot(Scenario):
         self.suite.forget_boot()
         self.put_in_force()
         words = ["strace", "-qq", "-f", "-b", "execve", *self.strace]
-        return self.suite.alone("rollback", "--boot", under=words) != 0
+        going = self.suite.alone_under(words, "rollback", "--boot")
+        while going.poll() is None and not self.hit():
+            time.sleep(0.005)
+        going.terminate()
+        going.wait(60)
+        # Where a child was killed, it goes on by itself.
+        deadline = time.monotonic() + 20
+        while self.suite.others() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.suite.kill_others()
+        return self.hit()
 
 
 SCENARIOS = (Scenario, Commit, Back, Files, FilesBack, Child, ChildBack, Boot)

@@ -105,17 +105,19 @@ class Suite:
     def ask(self, method, target, body=None):
         return ask(self.run / "watch.sock", method, target, body)
 
-    def alone(self, *words, under=()):
-        """watch's own program with these words, to its end."""
-        return subprocess.run(
+    def alone_under(self, under, *words):
+        """watch's own program with these words, started by another."""
+        return subprocess.Popen(
             [*under, self.programs / "osmoda-watch", *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-        ).returncode
+        )
+
+    def alone(self, *words):
+        """The same by itself, to its end."""
+        return self.alone_under((), *words).wait(60)
 
     def kill(self):
         if self.watch is not None:
@@ -125,13 +127,29 @@ class Suite:
 
     def kill_others(self):
         """Ends what this suite's daemon started, by ids: whose command line names its folder."""
-        for process in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                named = str(self.folder).encode() in (process / "cmdline").read_bytes()
-                if named and int(process.name) != os.getpid():
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            others = self.others()
+            for process in others:
+                try:
                     os.kill(int(process.name), signal.SIGKILL)
-            except OSError:
-                continue
+                except ProcessLookupError:
+                    pass
+            if not others:
+                return
+            time.sleep(0.01)
+
+    def others(self):
+        """What runs for this suite, beside its daemon where that was not waited for."""
+        return [process for process in pathlib.Path("/proc").glob("[0-9]*") if self.is_ours(process)]
+
+    def is_ours(self, process):
+        """Whether a process still runs for this suite; one that is killed has no command line any more."""
+        try:
+            words = (process / "cmdline").read_bytes()
+        except OSError:
+            return False
+        return str(self.folder).encode() in words and int(process.name) != os.getpid()
 
     def cut(self):
         """The power goes: nothing of this suite runs any more."""

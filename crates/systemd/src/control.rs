@@ -34,9 +34,7 @@ impl Bus {
     /// Starts a unit anew, also one that failed too often, and waits until systemd is done with it: in milliseconds,
     /// by its own word.
     pub async fn restart_now(&self, unit: &str, patience: Duration) -> Result<(), SystemdError> {
-        let mut removed = self.jobs_removed().await?;
-        let job = self.job("RestartUnit", unit).await;
-        let job = match job {
+        let job = match self.job("RestartUnit", unit).await {
             Err(SystemdError::Refused(_)) => {
                 // It started too often in a short time.
                 self.manager("ResetFailedUnit", &(unit,)).await?;
@@ -44,7 +42,11 @@ impl Bus {
             }
             job => job?,
         };
-        self.job_removed(&mut removed, &job, patience).await;
+        // Only now, since what is down waits for the job alone. One that is gone by then is not told of.
+        let mut removed = self.jobs_removed().await?;
+        if self.properties(&job, "Job").await.is_ok() {
+            self.job_removed(&mut removed, &job, patience).await;
+        }
         self.settled(unit, patience, |active| active == "active").await
     }
 

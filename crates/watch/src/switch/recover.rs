@@ -26,6 +26,8 @@ use crate::boot;
 /// How long a daemon that lives may hold a session beyond its deadline, and how long it may be on its way back with it.
 const STUCK: Duration = Duration::from_secs(15);
 const STUCK_GOING_BACK: Duration = Duration::from_secs(180);
+/// How long who was killed may still hold a lock.
+const DYING: Duration = Duration::from_secs(5);
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -43,6 +45,12 @@ impl Switches {
             }
         }
         self.tidy().await?;
+        // Once more when those who just die are dead.
+        let later = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(DYING).await;
+            later.tidy().await
+        });
         self.tell_trouble().await;
         Ok(())
     }

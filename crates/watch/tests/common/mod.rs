@@ -204,9 +204,9 @@ pub fn program(path: &Path, script: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Waits until it is so; half a minute at most.
+/// Waits until it is so; a minute and a half at most, for a machine with company.
 pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let deadline = Instant::now() + Duration::from_secs(90);
     while !holds().await {
         assert!(Instant::now() < deadline, "it never came true that {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;

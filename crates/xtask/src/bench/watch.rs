@@ -1,5 +1,5 @@
 //! watch: from a verdict to the old generation, against the bound that deploy-rs sets; a killed service back up, against
-//! systemd's own restart; a thousand checks a second, against a hundred of monit.
+//! systemd's own restart and monit's; a thousand checks a second, against a hundred of monit.
 
 use std::{
     fs,
@@ -34,6 +34,8 @@ pub(super) const BOOTED: &str = "watch-booted";
 
 const UNDONE: usize = 30;
 const KILLED: usize = 30;
+/// monit takes about a second each time.
+const KILLED_UNDER_MONIT: usize = 8;
 /// How long both watch their processes.
 const WATCHED: Duration = Duration::from_secs(20);
 const OURS: usize = 1000;
@@ -45,7 +47,16 @@ const DEPLOY_RS: f64 = 121_000.0;
 pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let mut rows = vec![undo()?, thousand()?];
     let measured = booted::run(BOOTED)?;
+    let by_monit = restarts_by_monit()?;
     rows.push(restart_row(measured.ours, measured.peer, measured.ratio));
+    rows.push(Row {
+        name: "restart-monit",
+        ours: ("a killed unit, by watch", measured.ours),
+        peer: ("monit, which looks every second", by_monit),
+        unit: "us until it serves",
+        ratio: measured.ours.p50 / by_monit.p50,
+        goal: Goal::AtMost(0.25),
+    });
     Ok(rows)
 }
 
@@ -161,7 +172,9 @@ fn thousand() -> Result<Row, Failure> {
         };
         watch.call::<WatcherAdd>(&request)?;
     }
-    let monit = Living(monit(folder.path(), &pid_file)?);
+    let hundred: String =
+        (0..MONITS).map(|number| format!("check process s{number} with pidfile {}\n", pid_file.display())).collect();
+    let monit = Living(monit(folder.path(), &hundred)?);
     pause(Duration::from_secs(3));
     let ours = watch.suite.pid("watch")?;
     let before = (cpu_of(&[ours])?, cpu_of(&[monit.0.id()])?);
@@ -182,13 +195,36 @@ fn thousand() -> Result<Row, Failure> {
     })
 }
 
-fn monit(folder: &Path, pid_file: &Path) -> Result<Child, Failure> {
-    let at = folder.display();
-    let mut rules =
-        format!("set daemon 1\nset idfile {at}/monit.id\nset statefile {at}/monit.state\nset pidfile {at}/monit.pid\n");
-    for number in 0..MONITS {
-        rules.push_str(&format!("check process s{number} with pidfile {}\n", pid_file.display()));
+/// How long a killed process is away where monit looks after it, at its shortest interval.
+fn restarts_by_monit() -> Result<Figures, Failure> {
+    let folder = tempfile::Builder::new().prefix("osmoda.").tempdir().map_err(Failure::bench)?;
+    let (pid_file, start) = (folder.path().join("x.pid"), folder.path().join("start"));
+    let at = pid_file.display();
+    let script = format!("#!/bin/sh\nsleep 600 </dev/null >/dev/null 2>&1 &\necho $! >{at}.new && mv {at}.new {at}\n");
+    fs::write(&start, script).map_err(Failure::bench)?;
+    fs::set_permissions(&start, fs::Permissions::from_mode(0o755)).map_err(Failure::bench)?;
+    Command::new(&start).stdin(Stdio::null()).status().map_err(Failure::bench)?;
+    let rule = format!("check process x with pidfile {at}\n  start program = \"{}\"\n", start.display());
+    let monit = Living(monit(folder.path(), &rule)?);
+    pause(Duration::from_secs(3));
+    let mut rounds = Rounds::default();
+    for _ in 0..KILLED_UNDER_MONIT {
+        let took = back_up(&pid_file)?.as_secs_f64() * 1e6;
+        rounds.push(Round::of(took, 0.0));
+        pause(Duration::from_millis(1300));
     }
+    drop(monit);
+    if let Some(last) = pid_in(&pid_file) {
+        kill(Pid::from_raw(last), Signal::SIGKILL).map_err(Failure::bench)?;
+    }
+    Ok(rounds.figures())
+}
+
+fn monit(folder: &Path, checks: &str) -> Result<Child, Failure> {
+    let at = folder.display();
+    let rules = format!(
+        "set daemon 1\nset idfile {at}/monit.id\nset statefile {at}/monit.state\nset pidfile {at}/monit.pid\n{checks}"
+    );
     let file = folder.join("monitrc");
     fs::write(&file, rules).map_err(Failure::bench)?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).map_err(Failure::bench)?;
@@ -228,18 +264,22 @@ pub(super) fn run_booted() -> Result<(), Failure> {
     watch.call::<WatcherAdd>(&request)?;
     pause(Duration::from_secs(1));
     let [ours, own]: [Rounds; 2] = alternate(KILLED, |contender| {
-        let took = back_up(if contender == 0 { "watched" } else { "own" })?.as_secs_f64() * 1e6;
+        let name = if contender == 0 { "watched" } else { "own" };
+        let took = back_up(Path::new(&format!("/run/bench-{name}")))?.as_secs_f64() * 1e6;
         Ok(Round::of(took, 0.0))
     })?;
     println!("{}", restart_row(ours.figures(), own.figures(), ours.ratio_to(&own)).json());
     Ok(())
 }
 
-/// Kills a service, and how long it takes until it serves again.
-fn back_up(name: &str) -> Result<Duration, Failure> {
-    let file = format!("/run/bench-{name}");
-    let pid = || fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<i32>().ok());
-    let before = pid().ok_or_else(|| Failure::bench(format!("{name} does not run")))?;
+fn pid_in(file: &Path) -> Option<i32> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// Kills a service by its pid file, and how long it takes until it serves again.
+fn back_up(file: &Path) -> Result<Duration, Failure> {
+    let pid = || pid_in(file);
+    let before = pid().ok_or_else(|| Failure::bench(format!("{} names nobody who runs", file.display())))?;
     // What it did before is over, also for systemd.
     pause(Duration::from_millis(150));
     let began = Instant::now();
@@ -249,7 +289,7 @@ fn back_up(name: &str) -> Result<Duration, Failure> {
             return Ok(began.elapsed());
         }
         if began.elapsed() > Duration::from_secs(20) {
-            return Err(Failure::bench(format!("{name} did not come back")));
+            return Err(Failure::bench(format!("what {} named did not come back", file.display())));
         }
         pause(Duration::from_micros(100));
     }
