@@ -49,6 +49,7 @@ if [[ " ${names[*]} " =~ " "(mcp|sign)" " ]]; then
     export BENCH_VIEM=$PEER
 fi
 if [[ " ${names[*]} " == *" sandbox "* ]]; then
+    static_init bench "$(build_folder)/release"
     need_apt bubblewrap ripgrep socat
     # Where everybody may go, since nobody runs it.
     peer node

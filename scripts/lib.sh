@@ -122,6 +122,23 @@ _need_cargo() {
 # build_folder: where cargo puts what it builds.
 build_folder() { printf '%s\n' "${CARGO_TARGET_DIR:-$OSMODA_ROOT/target}"; }
 
+# static_init PROFILE FOLDER: process 1 of sandboxes among the programs in FOLDER becomes one that is linked with musl, where
+# Rust's musl target is installed (rustup target add x86_64-unknown-linux-musl). It does the same; it starts in a tenth of
+# the time, since there is no loader and glibc's questions to the processor are not asked, each of which a hypervisor answers.
+static_init() {
+    local target folder
+    target=$(uname -m)-unknown-linux-musl
+    folder=$(rustc --print target-libdir --target "$target" 2>/dev/null) || folder=''
+    if [[ ! -d $folder ]]; then
+        warn "Rust's target $target is not installed: sandboxes start a little slower (rustup target add $target)"
+        return 0
+    fi
+    cargo build --locked --quiet --profile "$1" --target "$target" --package osmoda-sandbox --bin osmoda-sandbox-init || return 1
+    # What profiles are called and where they build differs for two of them.
+    case $1 in dev) folder=debug ;; bench) folder=release ;; *) folder=$1 ;; esac
+    install -m 755 "$(build_folder)/$target/$folder/osmoda-sandbox-init" "$2/osmoda-sandbox-init"
+}
+
 # json EXPRESSION: evaluates a Python expression over `it`, the JSON document on standard input, and prints the result.
 json() {
     python3 -c '

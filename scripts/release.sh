@@ -50,6 +50,7 @@ build() {
     need build
     say "building ${daemons[*]} and agentctl"
     cargo build --locked --profile dist --bins "${packages[@]}"
+    static_init dist "$(build_folder)/dist"
     programs=$(build_folder)/dist
 }
 

@@ -70,6 +70,14 @@ rec {
       name = "positive integer";
       check = number: isInt number && number > 0;
     };
+    ints.unsigned = {
+      name = "unsigned integer";
+      check = number: isInt number && number >= 0;
+    };
+    port = {
+      name = "port";
+      check = number: isInt number && number >= 0 && number < 65536;
+    };
     listOf = each: {
       name = "list of ${each.name}";
       check = list: isList list && builtins.all each.check list;

@@ -26,37 +26,34 @@ lacks() {
         return 1
     fi
 }
-# until_true SECONDS COMMAND...
-until_true() {
-    local end=$((SECONDS + $1))
-    while ! "${@:2}"; do
-        ((SECONDS < end)) || return 1
-        sleep 0.1
-    done
-}
 show() { systemctl show -P "$2" "osmoda-app-$1.service"; }
 is() { [[ $(show "$1" "$2") == "$3" ]] || { echo "$2 of $1 is $(show "$1" "$2"), not $3" && return 1; }; }
 pid_of() { show "$1" MainPID; }
 
 install_units() {
     local unit
-    systemd-sysusers "/opt/osmoda-tree/nix/units/sysusers.d/osmoda.conf" "/opt/osmoda-tree/nix/units/sysusers.d/osmoda-sandbox.conf"
+    systemd-sysusers /opt/osmoda-tree/nix/units/sysusers.d/osmoda{,-egress,-sandbox}.conf
     mkdir -p /usr/lib/osmoda /etc/osmoda
     # The programs can't be bound there: agentd's and the runner's unit make mounts of their own.
-    cp "$BIN"/osmoda-agentd "$BIN"/osmoda-sandbox "$BIN"/osmoda-sandbox-init /usr/lib/osmoda/
-    cp /opt/osmoda-tree/nix/units/tmpfiles.d/osmoda.conf /usr/lib/tmpfiles.d/
-    for unit in osmoda-agentd.service osmoda-sandbox.service osmoda-sandbox.socket osmoda.target; do
+    cp "$BIN"/osmoda-agentd "$BIN"/osmoda-egress "$BIN"/osmoda-sandbox "$BIN"/osmoda-sandbox-init /usr/lib/osmoda/
+    # Who is to be reached here is this machine itself: there is no other.
+    printf '[egress]\nallow_addresses = ["127.0.0.0/8"]\n' >/etc/osmoda/osmoda.toml
+    cp /opt/osmoda-tree/nix/units/tmpfiles.d/osmoda{,-egress}.conf /usr/lib/tmpfiles.d/
+    for unit in osmoda-agentd.service osmoda-egress.service osmoda-egress.socket osmoda-sandbox.service osmoda-sandbox.socket osmoda.target; do
         cp "/opt/osmoda-tree/nix/units/$unit" /usr/lib/systemd/system/
     done
     systemctl daemon-reload
 }
 up() {
-    systemd-tmpfiles --create osmoda.conf 2>/dev/null || true
-    # /proc of this machine is covered in part, as in a container; a whole one elsewhere lets sandboxes have their own.
+    systemd-tmpfiles --create osmoda.conf osmoda-egress.conf 2>/dev/null || true
+    # This machine's /proc is covered in part, as in a container, which no machine's is. Two things of a sandbox need what is
+    # under the covers: the kernel lets a user namespace have its own /proc only where a whole one is in sight, and bwrap forbids
+    # further namespaces (--disable-userns) by a number that it writes to the /proc/sys it came from. What is written there is of
+    # the sandbox's own namespace; the host's settings stay root's, and no program of this test touches them.
     mkdir -p /opt/proc
     mount -t proc proc /opt/proc
     umount -l /proc/sys
-    systemctl start osmoda-sandbox.socket osmoda-agentd.service
+    systemctl start osmoda-sandbox.socket osmoda-agentd.service osmoda-egress.service
 }
 
 if [[ $BOOT == second ]]; then
@@ -175,6 +172,60 @@ check "a fork bomb is its own end" call sandbox_exec '{"command":"perl -e \"fork
 # shellcheck disable=SC2016
 check "a memory bomb is its own end" call sandbox_exec '{"command":"perl -e \"\\$x .= q(y) x 1048576 while 1\"","timeout_secs":30}' '"limits_hit":\["memory"\]'
 check "the runner goes on" runner_is
+
+# Ring 1: files and a host that its token names, the host through egress's own unit.
+cat >/usr/local/bin/greets <<'APP'
+#!/usr/bin/perl
+use Socket;
+socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
+setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
+bind($s, sockaddr_in($ENV{PORT}, INADDR_LOOPBACK)) or die $!;
+listen($s, 5);
+while (accept(my $c, $s)) { sysread($c, my $said, 100); syswrite($c, "greetings to $said"); close $c }
+APP
+cat >/srv/reach.sh <<'REACH'
+# Asks the proxy for HOST:PORT and says hello there.
+proxy=${https_proxy#http://}
+exec 3<>/dev/tcp/127.0.0.1/19999
+printf 'CONNECT %s HTTP/1.1\r\nProxy-Authorization: Basic %s\r\n\r\n' "$1" "$(printf %s "${proxy%@*}" | base64 -w 0)" >&3
+IFS= read -r answer <&3
+echo "${answer%$'\r'}"
+while IFS= read -r line <&3 && [[ $line != $'\r' ]]; do :; done
+[[ $answer == *' 200 '* ]] || exit 0
+printf hello >&3
+cat <&3
+REACH
+chmod 755 /usr/local/bin/greets
+mkdir -p /srv/data /srv/other /srv/out
+echo "what was given" >/srv/data/file
+echo "what was not" >/srv/other/file
+chmod 755 /srv /srv/data /srv/other && chmod 644 /srv/reach.sh /srv/*/file
+chown osmoda-sandbox /srv/out
+check "a host to be reached is up" call app_deploy '{"name":"greets","command":"/usr/local/bin/greets","port":8090}' '"listening":true'
+mint() { limit 20 "$AGENTCTL" capability mint test "$@" --json | sed -E 's/.*"token":"([^"]*)".*"id":"([^"]*)".*/\2 \1/'; }
+token=$(mint fs.read:/srv/data fs.read:/srv/reach.sh fs.write:/srv/out net:127.0.0.1:8090)
+id=${token% *} token=${token#* }
+ring1() { call sandbox_exec "{\"ring\":1,\"capabilities\":[\"$token\"],\"command\":\"$1\"}" "${@:2}"; }
+check "egress knows agentd's key" until_true 20 bash -c "'$AGENTCTL' egress status --json | grep -q '\"key_known\":true'"
+check "ring 1 reads what its token names" ring1 'cat /srv/data/file' '"stdout":"what was given\\n"' '"exit_code":0' '"ring":1' "\"capability_ids\":\\[\"$id\""
+check "and nothing else" ring1 'cat /srv/other/file; ls /srv' '"stdout":""' "/srv/other/file: No such file" "'/srv': Permission denied"
+check "it writes where it may" ring1 'echo kept >/srv/out/file; echo no >/srv/data/file; echo end' '"stdout":"end\\n"'
+check "what it wrote stays" grep -qx kept /srv/out/file
+check "what it was only to read is as it was" grep -qx 'what was given' /srv/data/file
+check "it reaches the host that its token names" ring1 'bash /srv/reach.sh 127.0.0.1:8090' 'HTTP/1.1 200 ' 'greetings to hello'
+check "and no other" ring1 'bash /srv/reach.sh 127.0.0.1:8080' 'HTTP/1.1 403 '
+check "without a token there is no proxy" call sandbox_exec '{"command":"bash -c \"exec 3<>/dev/tcp/127.0.0.1/19999\""}' 'refused'
+check "the ledger has where it went, under the token of this run" until_true 10 bash -c "'$AGENTCTL' events --type egress.connections --json | grep -q '\"holder\":\"sandbox req_'"
+ring1 'sleep 77.5' '"stopped":"capability_lost"' >/tmp/ring1.log 2>&1 &
+lost=$!
+runs() { pgrep -fx 'sleep 77.5' >/dev/null; }
+check "a long run begins" until_true 20 runs
+check "its token is taken back" limit 20 "$AGENTCTL" capability revoke "$id"
+gone() { ! runs; }
+check "which ends the run" until_true 2 gone
+told() { wait "$lost"; }
+check "whose caller is told why" told
+check "and nothing begins under it any more" ring1 true '"code":"token_revoked"'
 systemctl stop osmoda-sandbox.socket osmoda-sandbox.service
 check "without its runner nothing is run" call sandbox_exec '{"command":"true"}' '"code":"sandbox_unavailable"'
 systemctl start osmoda-sandbox.socket

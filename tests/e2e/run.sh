@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A suite in a folder, through agentctl alone: approvals from the question to the use, the ledger, the limits, the end.
+# A suite in a folder, through agentctl alone: approvals from the question to the use, the ledger, a backup, the limits, the end.
 #   tests/e2e/run.sh [AGENTCTL]
 set -euo pipefail
 # shellcheck source=../lib/suite.sh
@@ -7,7 +7,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
 agentctl_from "${1:-}"
 HERE=$OSMODA_ROOT/tests/e2e
 export PYTHONDONTWRITEBYTECODE=1
-need python
+need python zstd
 scratch TMP
 # ctl FOLDER ARGUMENT...
 ctl() { limit 60 "$AGENTCTL" --dir "$TMP/$1" "${@:2}"; }
@@ -21,6 +21,7 @@ agent() {
 OSMODA_AGENTD_SHELL__PER_MINUTE=600 start_suite "$TMP/one"
 run_checks approvals 300 python3 "$HERE/approvals.py" "$AGENTCTL" "$TMP/one" "$TMP/approvals"
 run_checks ledger 120 python3 "$HERE/ledger.py" "$AGENTCTL" "$TMP/one" "$TMP/ledger"
+run_checks backup 120 python3 "$HERE/backup.py" "$AGENTCTL" "$TMP/one" "$TMP/backup"
 
 OSMODA_AGENTD_APPROVALS__TTL_SECS=2 OSMODA_AGENTD_SHELL__PER_MINUTE=5 start_suite "$TMP/two"
 run_checks "too late" 60 python3 "$HERE/approvals.py" "$AGENTCTL" "$TMP/two" "$TMP/late" --too-late

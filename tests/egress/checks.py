@@ -3,11 +3,13 @@
 import json
 import os
 import resource
+import select
 import socket
 import ssl
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -256,10 +258,31 @@ for _ in range(3):
 print(f"# a revoked token's 20 tunnels were cut {min(times) * 1000:.0f} ms after the command began", flush=True)
 checks.check("a revoked token's tunnels are cut within a second", min(times) < 1, times)
 checks.equal("and no new one opens", refusal("good.example:7000", given["token"]), "token_revoked")
+foreign = token[:-20] + ("A" * 20)
+checks.equal("a token that agentd did not sign opens nothing", refusal("good.example:443", foreign), "token_foreign")
+stranger = mint("net:other.example")
+refusal("good.example:443", stranger["token"])
+refusal("0x7f.1:443", stranger["token"])
+wanted = {("host_not_allowed", stranger["id"]), ("bad_host", stranger["id"]), ("token_revoked", given["id"]), ("token_foreign", None)}
 
-# Ten thousand that say nothing.
-given = mint("net:good.example:7000")
+
+def refused():
+    events = suite.json("events", "--type", "egress.connections", "--limit", "1000")
+    events = events["events"] if isinstance(events, dict) else events
+    return {(one["code"], one["token"]) for event in events for one in event["payload"].get("refused", [])}
+
+
+for _ in range(100):
+    if wanted <= refused():
+        break
+    time.sleep(0.2)
+checks.equal("a refusal is recorded with its token, where that is genuine", wanted - refused(), set())
+
+# Ten thousand that say nothing. What a busy machine adds is not egress's: the best of three counts.
 pid = int(Path(f"{SUITE}/run/egress.pid").read_text(encoding="utf-8"))
+count = min(10_000, (hard - 200) // 2)
+if count < 10_000:
+    print(f"# only {hard} descriptors may be open here: {count} tunnels are tried", flush=True)
 
 
 def resident():
@@ -267,21 +290,39 @@ def resident():
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1])
 
 
-if hard < 25_000:
-    print(f"# only {hard} descriptors may be open here: fewer tunnels are tried", flush=True)
-count = min(10_000, (hard - 1000) // 2)
-crowd = []
-while len(crowd) < count:
-    crowd.append(connect("good.example:7000", given["token"])[0])
-print(f"# {count} idle tunnels: {resident()} kB resident", flush=True)
-checks.equal(f"{count} idle tunnels are open", suite.json("egress", "status")["open"] >= count, True)
-checks.equal("and one more is served", refusal("good.example:443", token), "200")
-began = time.monotonic()
-suite.json("capability", "revoke", given["id"])
-for stream in crowd:
-    at_end(stream)
-    stream.close()
-print(f"# all of them were cut after {time.monotonic() - began:.2f} s", flush=True)
+def cut(crowd, token_id):
+    """Seconds from the command's beginning to the last tunnel's end."""
+    ends = select.epoll()
+    for stream in crowd:
+        ends.register(stream, select.EPOLLRDHUP | select.EPOLLET)
+    open_ones = {stream.fileno() for stream in crowd}
+    began = time.monotonic()
+    revoking = threading.Thread(target=suite.json, args=("capability", "revoke", token_id))
+    revoking.start()
+    while open_ones and time.monotonic() < began + 60:
+        open_ones.difference_update(number for number, _ in ends.poll(1, count))
+    took = time.monotonic() - began
+    revoking.join()
+    for stream in crowd:
+        stream.close()
+    return took if not open_ones else float("inf")
+
+
+times = []
+while len(times) < 3 and min(times, default=1) >= 1:
+    for _ in range(300):
+        if suite.json("egress", "status")["open"] == 0:
+            break
+        time.sleep(0.1)
+    given = mint("net:good.example:7000")
+    crowd = [connect("good.example:7000", given["token"])[0] for _ in range(count)]
+    if not times:
+        print(f"# {count} idle tunnels: {resident()} kB resident", flush=True)
+        checks.equal(f"{count} idle tunnels are open", suite.json("egress", "status")["open"], count)
+        checks.equal("and one more is served", refusal("good.example:443", token), "200")
+    times.append(cut(crowd, given["id"]))
+print(f"# all {count} of them were cut {min(times) * 1000:.0f} ms after the command began", flush=True)
+checks.check(f"all of a revoked token's {count} tunnels are cut within a second", min(times) < 1, times)
 for _ in range(100):
     ended = suite.json("events", "--type", "egress.connections", "--limit", "1000")
     events = ended["events"] if isinstance(ended, dict) else ended

@@ -55,4 +55,8 @@ mkdir -p -- "$SUITE"
 export OSMODA_EGRESS_LIMITS__CONNECTIONS=20000 OSMODA_EGRESS_MOST_CONNECTIONS=20000
 at_exit "end_suite '$SUITE' >/dev/null 2>&1"
 limit 60 "$AGENTCTL" --dir "$SUITE" up --only agentd,egress --detach </dev/null >up.log 2>&1 || { cat up.log >&2 && die "the suite did not come up"; }
+if [[ -n $OSMODA_TEST_TABLE ]]; then
+    limit 500 python3 "$HERE/attacks.py" "$AGENTCTL" "$SUITE" "$TMP" "$OSMODA_TEST_TABLE" "$OSMODA_TEST_SQUID" "$OSMODA_TEST_TINYPROXY"
+    exit
+fi
 limit 500 python3 "$HERE/checks.py" "$AGENTCTL" "$SUITE" "$TMP"

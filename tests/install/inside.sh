@@ -2,28 +2,13 @@
 # Runs inside the booted machine, as its root: inside.sh STAGE install|versions|package
 # One line a check: `ok    name` or `FAIL  name: why`.
 set -uo pipefail
+# shellcheck source=../lib/suite.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
 STAGE=$1
 TREE=/opt/osmoda-tree
 export NO_COLOR=1
-failed=0
 work=$(mktemp -d)
 
-check() {
-    local name=$1 output
-    if output=$("${@:2}" 2>&1 </dev/null); then
-        echo "ok    install: $name"
-    else
-        echo "FAIL  install: $name: $(tail -n 6 <<<"$output" | tr '\n' ' ')"
-        failed=1
-    fi
-}
-not() { ! "$@"; }
-says() {
-    local words=$1 output
-    output=$("${@:2}" 2>&1)
-    printf '%s\n' "$output"
-    [[ $output == *"$words"* ]]
-}
 # refused WORDS COMMAND...: it fails, and says so in these words.
 refused() {
     local words=$1 output status=0
@@ -204,10 +189,14 @@ versions() {
     check "after a power cut agentd is up" agentd_is active
     check "the ledger verifies" agentctl verify-ledger
     check "and nothing of it is lost" test "$(events)" -ge "$(cat /root/events)"
-    check "what the agent's last session wrote is there" says before-the-cut agentctl events --json
+    check "what the agent's last session wrote is there" says before-the-cut agentctl events --type shell_exec. --json
     check "the doctor finds nothing to mend" agentctl doctor
+    systemctl disable --now osmoda-keyd.socket osmoda-keyd.service
     check "another version takes its place" bash "$STAGE/99.1/install.sh" --container --upgrade
     check "it is that version" version_is 99.1
+    check "what an operator has disabled stays so" says disabled systemctl is-enabled osmoda-keyd.service
+    check "and is not started" says inactive systemctl is-active osmoda-keyd.socket osmoda-keyd.service
+    systemctl enable --quiet --now osmoda-keyd.socket osmoda-keyd.service
     check "with a folder that it makes" test -d /var/lib/osmoda/newer
     count=$(events)
     check "a version that does not start is refused" refused "returning to the version before" bash "$STAGE/99.2/install.sh" --container --upgrade
@@ -263,4 +252,4 @@ versions) versions ;;
 package) package ;;
 esac
 rm -rf -- "$work"
-exit "$failed"
+((FAILED == 0))

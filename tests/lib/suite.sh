@@ -66,6 +66,27 @@ check() {
     fi
 }
 
+# not COMMAND...: it fails.
+not() { ! "$@"; }
+
+# says WORDS COMMAND...: the command prints these words, whatever its status.
+says() {
+    local words=$1 output
+    output=$("${@:2}" 2>&1) || true
+    printf '%s\n' "$output"
+    [[ $output == *"$words"* ]]
+}
+
+# until_true SECONDS COMMAND...: the command succeeds within so many seconds; what the last try printed is shown.
+until_true() {
+    local end=$((SECONDS + $1))
+    while ((SECONDS < end)); do
+        "${@:2}" >/dev/null 2>&1 && return
+        sleep 0.1
+    done
+    "${@:2}"
+}
+
 # run_checks NAME SECONDS COMMAND...: a script that prints one line a check, and fails where one of them does.
 run_checks() {
     local name=$1 log passed failed status=0

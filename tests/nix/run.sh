@@ -75,11 +75,6 @@ refuses() {
     if output=$("${@:2}" 2>&1); then echo "it did not fail: $output" && return 1; fi
     [[ $output == *"$words"* ]] || { echo "$output" && return 1; }
 }
-says() {
-    local words=$1 output
-    output=$("${@:2}" 2>&1)
-    [[ $output == *"$words"* ]] || { echo "$output" && return 1; }
-}
 for file in "${files[@]}"; do check "nix: $file parses" parse "$file"; done
 echo '{ a = ; }' >"$work/wrong.nix"
 check "nix: what does not parse is found" refuses "syntax error" parse "$work/wrong.nix"

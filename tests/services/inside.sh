@@ -19,14 +19,6 @@ call() {
         }
     done
 }
-# until_true SECONDS COMMAND...
-until_true() {
-    local end=$((SECONDS + $1))
-    while ! "${@:2}"; do
-        ((SECONDS < end)) || return 1
-        sleep 0.1
-    done
-}
 is_state() { [[ $(systemctl is-active "$1") == "$2" ]]; }
 
 unit osmoda-agentd.service '[Service]' Type=notify "ExecStart=$BIN/osmoda-agentd" Restart=always

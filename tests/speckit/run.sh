@@ -36,13 +36,11 @@ specify = ["/usr/bin/env", "PYTHONPATH=$folder/packages", "$python", "-c", "impo
 claude = ["$folder/agent", "--print"]
 codex = ["no-such-agent"]
 TOML
-if ((EUID == 0)); then install -d -o nobody "$folder/workspace"; fi
-export OSMODA_CONFIG=$folder/suite/osmoda.toml
-start_suite "$folder/suite"
 
+suite=$folder/bare
 call() {
     local answer pattern
-    answer=$(limit 120 "$AGENTCTL" --dir "$folder/suite" call "$1" --json "$2" 2>&1) || true
+    answer=$(limit 120 "$AGENTCTL" --dir "$suite" call "$1" --json "$2" 2>&1) || true
     for pattern in "${@:3}"; do
         grep -qE -- "$pattern" <<<"$answer" || {
             echo "no $pattern in $answer"
@@ -50,6 +48,19 @@ call() {
         }
     done
 }
+
+# Where the specify CLI is missing: what is refused has made nothing.
+mkdir "$suite"
+printf '[agentd.spec_kit]\nworkspace = "%s/made"\naccount = "nobody"\nspecify = ["no-such-specify"]\n' "$folder" >"$suite/osmoda.toml"
+OSMODA_CONFIG=$suite/osmoda.toml start_suite "$suite"
+check "a missing specify says so" call spec_kit_init '{"project_name":"shop"}' '"code":"program_missing"' 'no-such-specify'
+check "and the workspace was not made" test ! -e "$folder/made"
+stop_suite "$suite"
+
+if ((EUID == 0)); then install -d -o nobody "$folder/workspace"; fi
+suite=$folder/suite
+export OSMODA_CONFIG=$suite/osmoda.toml
+start_suite "$suite"
 own=$(id -u) && if ((own == 0)); then own=65534; fi
 project=$folder/workspace/shop
 check "a project is made" call spec_kit_init '{"project_name":"shop","constitution_seed":"Tests come first."}' "\"project_path\":\"$project\"" '"speckit-specify"' '"next_action":"spec_kit_run'

@@ -2,42 +2,17 @@
 # Runs inside the booted machine, as its root: inside.sh PROGRAMS
 # One line a check: `ok    name` or `FAIL  name: why`.
 set -uo pipefail
+# shellcheck source=../lib/suite.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/../lib/suite.sh"
 PROGRAMS=$1
 PATH=$PROGRAMS:$PATH
 export NO_COLOR=1
-failed=0
 
-check() {
-    local name=$1 output
-    if output=$("${@:2}" 2>&1 </dev/null); then
-        echo "ok    systemd: $name"
-    else
-        echo "FAIL  systemd: $name: $(tail -n 4 <<<"$output" | tr '\n' ' ')"
-        failed=1
-    fi
-}
-not() { ! "$@"; }
-# says WORDS COMMAND...: the command prints these words, whatever its status.
-says() {
-    local words=$1 output
-    output=$("${@:2}" 2>&1)
-    printf '%s\n' "$output"
-    [[ $output == *"$words"* ]]
-}
 status_is() {
     local status=0
     "${@:2}" || status=$?
     echo "status $status"
     ((status == $1))
-}
-# until SECONDS COMMAND...: the command succeeds within so many seconds.
-until_ok() {
-    local tries
-    for ((tries = 0; tries < $1 * 10; tries++)); do
-        "${@:2}" >/dev/null 2>&1 && return 0
-        sleep 0.1
-    done
-    "${@:2}"
 }
 # as ACCOUNT COMMAND...
 as() { setpriv --reuid "$1" --regid "$1" --init-groups env HOME=/tmp "${@:2}"; }
@@ -73,7 +48,7 @@ check "agentctl finds the installed suite" agentctl status
 check "agentd is alive for the watchdog" test "$(property agentd WatchdogTimestampMonotonic)" -gt 0
 pid=$(property agentd MainPID)
 systemctl kill --signal HUP agentd
-check "a reload leaves it running" until_ok 5 says reload journalctl --unit agentd
+check "a reload leaves it running" until_true 5 says reload journalctl --unit agentd
 check "as the same process" test "$(property agentd MainPID)" = "$pid"
 
 # Roles follow from accounts and groups.
@@ -176,7 +151,7 @@ start WatchdogSec=2 Restart=on-watchdog RestartSec=0
 pid=$(property agentd MainPID)
 kill -STOP "$pid"
 restarted() { [[ $(property agentd MainPID) != "$pid" && $(property agentd ActiveState) == active ]]; }
-check "an agentd that hangs is ended and started anew" until_ok 30 restarted
+check "an agentd that hangs is ended and started anew" until_true 30 restarted
 check "and the ledger still verifies" agentctl verify-ledger
 systemctl stop agentd
 
@@ -187,4 +162,4 @@ check "a first call starts it and is answered" as olga agentctl call system_heal
 check "it is active then" systemctl is-active agentd.service
 check "and knows its caller" says forbidden as stan agentctl call shell_exec --json '{"command": "ls"}'
 systemctl stop agentd.socket agentd.service
-exit "$failed"
+((FAILED == 0))

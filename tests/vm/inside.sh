@@ -30,6 +30,14 @@ install)
     check "which still answers" agentctl health
     killed() { cat /sys/fs/cgroup/system.slice/osmoda-agentd.service/memory.{max,events}; journalctl --dmesg --no-pager | grep -i 'out of memory' | tail -n 1; grep -qE '^oom_kill [1-9]' /sys/fs/cgroup/system.slice/osmoda-agentd.service/memory.events; }
     check "the kernel says that it was the memory" killed
+    sandboxed() { runuser -u osmoda-agent -- agentctl call sandbox_exec --json "{\"command\": \"$1\"}"; }
+    said_of_sandbox() { journalctl --dmesg --no-pager | grep -i 'killed process' | tail -n 3; journalctl --dmesg --no-pager | grep -q 'oom-kill.*osmoda-sandbox.service/'; }
+    check "a sandbox works" says '"stdout":"shut in' sandboxed 'echo shut in'
+    check "one that eats memory is told which limit it met" says '"limits_hit":["memory"]' sandboxed 'tail -c 2G /dev/zero'
+    check "it was its control group's" said_of_sandbox
+    # shellcheck disable=SC2016
+    check "one that makes processes without end too" says '"limits_hit":["processes"]' sandboxed 'for i in $(seq 300); do sleep 3 & done; wait'
+    check "and the machine still answers" agentctl health
     # Acts without end; each is told only when it was answered.
     for ((number = 1; ; number++)); do
         agentctl call file_write --json "{\"path\": \"/srv/act-$number\", \"content\": \"$number\"}" >/dev/null && echo "ACKNOWLEDGED $number"

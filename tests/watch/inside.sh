@@ -17,9 +17,10 @@ check() {
         failed=1
     fi
 }
+# until_ok SECONDS COMMAND...: within these seconds, however slow the machine is.
 until_ok() {
-    local tries
-    for ((tries = 0; tries < $1 * 20; tries++)); do
+    local until=$((SECONDS + $1))
+    while ((SECONDS <= until)); do
         "${@:2}" >/dev/null 2>&1 && return 0
         sleep 0.05
     done
@@ -38,10 +39,11 @@ leads() { basename "$(readlink -f "$PROFILE")" | sed 's/^[^-]*-//'; }
 runs() { systemctl show -P Environment demo.service | sed -n 's/.*GENERATION=\([a-z]*\).*/\1/p'; }
 is() { [[ "$(leads) $(runs) $(systemctl is-active demo.service)" == "$1 $1 active" ]] || { echo "it is $(leads) $(runs) $(systemctl is-active demo.service)" && return 1; }; }
 state() { agentctl switch status "$1" --json | grep -o '"state":"[a-z_]*"' | sed -n '1s/.*:"\(.*\)"/\1/p'; }
-state_is() { [[ $(state "$1") == "$2" ]] || { agentctl switch status "$1" && return 1; }; }
-# begin WORDS...: prints the new session's id.
+# Why a session was not begun is what its `begin` said.
+state_is() { [[ $(state "$1") == "$2" ]] || { agentctl switch status "$1"; cat /root/begin.errors; return 1; }; }
 first_id() { grep -o '"id":"sw_[A-Z0-9]*"' | sed -n '1s/.*:"\(.*\)"/\1/p'; }
-begin() { agentctl switch begin "$@" --json | first_id; }
+# begin WORDS...: prints the new session's id.
+begin() { agentctl switch begin "$@" --json 2>/root/begin.errors | first_id; }
 to() { begin "to $1" --profile "$PROFILE" --store-path "${store[$1]}" --check unit:demo --grace 0 "${@:2}"; }
 ledger_says() { agentctl events --json --type "$1" 2>/dev/null | grep -q "$2"; }
 alarms() { systemctl list-units --all --plain --no-legend 'osmoda-switch-*' | wc -l; }
@@ -122,13 +124,18 @@ if [[ $RUN == first ]]; then
     check "what is green to the end is kept by itself" until_ok 20 state_is "$session" committed
     check "then red is in force" is red
 
-    # Nobody is left but systemd.
-    session=$(to green --ttl 2)
-    systemctl mask --runtime --quiet osmoda-watch.service 2>/dev/null
+    # Nobody is left but systemd: the daemon is killed well before the deadline, and is not started again.
+    mkdir -p /run/systemd/system/osmoda-watch.service.d
+    printf '[Service]\nRestart=no\n' >/run/systemd/system/osmoda-watch.service.d/gone.conf
+    systemctl daemon-reload
+    session=$(to green --ttl 8 --failures 1)
+    check "a change waits for its deadline" state_is "$session" probation
     systemctl kill --kill-whom=main --signal=KILL osmoda-watch.service
+    check "the daemon is gone" until_ok 10 not systemctl is-active osmoda-watch
     check "without the daemon green stays for now" is green
     check "and at the deadline systemd goes back" until_ok 40 is red
-    systemctl unmask --runtime --quiet osmoda-watch.service
+    rm /run/systemd/system/osmoda-watch.service.d/gone.conf
+    systemctl daemon-reload
     systemctl reset-failed osmoda-watch.service
     systemctl start osmoda-watch
     check "the session says so" until_ok 20 state_is "$session" rolled_back

@@ -81,8 +81,14 @@ pub(crate) enum Command {
     Wallet(commands::wallet::Wallets),
     /// What sandboxed code may do: give, narrow, check, list and take back tokens.
     Capability(commands::capability::CapabilityArgs),
+    /// Run a command that nobody trusts, shut in by the kernel.
+    Sandbox(commands::sandbox::SandboxArgs),
     /// The way out for sandboxed code: how it stands, what goes through it, whether it would connect to a host.
     Egress(commands::egress::EgressArgs),
+    /// Programs that run as services: deploy, list, read, stop, restart, remove.
+    App(commands::app::AppArgs),
+    /// Spec-driven projects: make one, run its phases.
+    SpecKit(commands::spec_kit::SpecKitArgs),
     /// Changes that undo themselves: begin, look, keep, go back.
     Switch(commands::switch::SwitchArgs),
     /// Health checks that restart, roll back and tell.
@@ -122,6 +128,9 @@ impl Command {
             Self::Backup(args) => args.json,
             Self::Capability(args) => args.json,
             Self::Egress(args) => args.json,
+            Self::Sandbox(args) => args.json,
+            Self::App(args) => args.json,
+            Self::SpecKit(args) => args.json,
             Self::Wallet(wallets) => wallets.format.json,
             Self::Switch(switch) => switch.json,
             Self::Watcher(watcher) => watcher.json,
@@ -169,7 +178,7 @@ mod tests {
         let all = lines.len();
         lines.sort();
         lines.dedup();
-        assert_eq!((lines.len(), all), (all, 29), "{lines:?}");
+        assert_eq!((lines.len(), all), (all, 32), "{lines:?}");
     }
 
     #[test]
@@ -204,6 +213,9 @@ mod tests {
             ("agentctl events --limit 0", ErrorKind::ValueValidation),
             ("agentctl events --limit 1001", ErrorKind::ValueValidation),
             ("agentctl call system_health --as operator", ErrorKind::InvalidValue),
+            ("agentctl app deploy shop", ErrorKind::MissingRequiredArgument),
+            ("agentctl sandbox run true --timeout 301", ErrorKind::ValueValidation),
+            ("agentctl spec-kit run /x dance", ErrorKind::InvalidValue),
             ("agentctl ledger prove 0", ErrorKind::ValueValidation),
             ("agentctl ledger check x --key nonsense", ErrorKind::ValueValidation),
             ("agentctl completions tcsh", ErrorKind::InvalidValue),

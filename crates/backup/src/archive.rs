@@ -2,110 +2,84 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, PipeReader, PipeWriter, Read, Write},
+    io::{self, BufReader, BufWriter, Read},
     path::Path,
 };
 
 use age::{Encryptor, x25519};
-use ruzstd::encoding::{CompressionLevel, compress};
+use sha2::{Digest, Sha256};
 
 use crate::{
     BackupError,
-    manifest::{self, Kind, Manifest},
+    frames::{Chunks, compressed},
+    manifest::{self, Entry, Kind, Manifest, hex},
 };
 
-/// Writes the archive of what was collected in `from`, and has it on disk.
+/// Bytes read at once from a file.
+const READ: usize = 256 << 10;
+
+/// Writes the archive of what was collected in `from`, and has it on disk. Files are summed as they are packed: the
+/// manifest, which has the sums, is the archive's end.
 pub(crate) fn write(
-    manifest: &Manifest,
+    manifest: Manifest,
     from: &Path,
     to: &Path,
     recipients: &[&x25519::Recipient],
-) -> Result<(), BackupError> {
+) -> Result<Manifest, BackupError> {
     let wrong = || BackupError::io(to);
     let file = File::create(to).map_err(wrong())?;
-    let out = BufWriter::new(file);
-    let out = if recipients.is_empty() {
-        compressed(manifest, from, out).map_err(wrong())?
+    let mut out = BufWriter::new(file);
+    let packed = if recipients.is_empty() {
+        compressed(&mut out, |to| pack(manifest, from, to)).map_err(wrong())?
     } else {
         let recipients = recipients.iter().map(|recipient| *recipient as &dyn age::Recipient);
         let encryptor = Encryptor::with_recipients(recipients).map_err(|error| wrong()(io::Error::other(error)))?;
-        let sealed = encryptor.wrap_output(out).map_err(wrong())?;
-        compressed(manifest, from, sealed).and_then(age::stream::StreamWriter::finish).map_err(wrong())?
+        let mut sealed = encryptor.wrap_output(&mut out).map_err(wrong())?;
+        let packed = compressed(&mut sealed, |to| pack(manifest, from, to)).map_err(wrong())?;
+        sealed.finish().map_err(wrong())?;
+        packed
     };
     let file = out.into_inner().map_err(|error| wrong()(error.into_error()))?;
-    file.sync_all().map_err(wrong())
+    file.sync_all().map_err(wrong())?;
+    Ok(packed)
 }
 
-/// The tar stream is made on a thread of its own, and compressed here as it comes.
-fn compressed<W: Write>(manifest: &Manifest, from: &Path, to: W) -> io::Result<W> {
-    let (reader, writer) = io::pipe()?;
-    let mut source = Source { reader, failed: None };
-    let mut drain = Drain { to, failed: None };
-    let packed = std::thread::scope(|scope| {
-        let packing = scope.spawn(|| pack(manifest, from, writer));
-        compress(&mut source, &mut drain, CompressionLevel::Fastest);
-        packing.join().map_err(|_| io::Error::other("the packing thread panicked"))
-    });
-    packed??;
-    match source.failed.or(drain.failed) {
-        Some(error) => Err(error),
-        None => Ok(drain.to),
-    }
-}
-
-fn pack(manifest: &Manifest, from: &Path, to: PipeWriter) -> io::Result<()> {
-    let mut tar = tar::Builder::new(BufWriter::with_capacity(256 << 10, to));
+fn pack(mut manifest: Manifest, from: &Path, to: &mut Chunks) -> io::Result<Manifest> {
+    let mut tar = tar::Builder::new(to);
     tar.mode(tar::HeaderMode::Deterministic);
-    let list = serde_json::to_vec(manifest)?;
+    for entry in manifest.entries.iter_mut().filter(|entry| entry.kind != Kind::Folder) {
+        append(&mut tar, entry, from)?;
+    }
+    let list = serde_json::to_vec(&manifest)?;
     let mut header = tar::Header::new_gnu();
     header.set_size(list.len() as u64);
     header.set_mode(0o600);
     tar.append_data(&mut header, manifest::NAME, list.as_slice())?;
-    for entry in manifest.entries.iter().filter(|entry| entry.kind != Kind::Folder) {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(entry.bytes);
-        header.set_mode(entry.mode);
-        tar.append_data(&mut header, Path::new("state").join(&entry.path), File::open(from.join(&entry.path))?)?;
-    }
-    tar.into_inner()?.into_inner()?.flush()
+    tar.finish()?;
+    Ok(manifest)
 }
 
-/// The compressor panics where reading fails: it is told that the stream ends, and the failure is kept.
-struct Source {
-    reader: PipeReader,
-    failed: Option<io::Error>,
+fn append(tar: &mut tar::Builder<&mut Chunks>, entry: &mut Entry, from: &Path) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(entry.bytes);
+    header.set_mode(entry.mode);
+    let mut summed = Summed { file: File::open(from.join(&entry.path))?, digest: Sha256::new() };
+    let buffered = BufReader::with_capacity(READ, &mut summed);
+    tar.append_data(&mut header, Path::new(manifest::FOLDER).join(&entry.path), buffered)?;
+    entry.sha256 = hex(summed.digest);
+    Ok(())
 }
 
-impl Read for Source {
+/// Sums what is read.
+struct Summed {
+    file: File,
+    digest: Sha256,
+}
+
+impl Read for Summed {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.reader.read(into) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.failed = Some(error);
-                    return Ok(0);
-                }
-                read => return read,
-            }
-        }
-    }
-}
-
-/// Likewise for writing: what comes after a failure goes nowhere.
-struct Drain<W> {
-    to: W,
-    failed: Option<io::Error>,
-}
-
-impl<W: Write> Write for Drain<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.failed.is_none() {
-            self.failed = self.to.write_all(bytes).err();
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        let read = self.file.read(into)?;
+        self.digest.update(into.get(..read).unwrap_or_default());
+        Ok(read)
     }
 }

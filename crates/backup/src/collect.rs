@@ -31,10 +31,10 @@ pub(crate) fn collect(state: &Path, into: &Path) -> Result<Vec<Entry>, BackupErr
     let mut entries = Vec::with_capacity(found.len());
     for kind in [Kind::Folder, Kind::Database, Kind::File] {
         for (path, _, metadata) in found.iter().filter(|(_, of, _)| *of == kind) {
-            if let Some((bytes, sha256)) = copy(&state.join(path), &into.join(path), kind)? {
+            if let Some(bytes) = copy(&state.join(path), &into.join(path), kind)? {
                 let path = path.to_str().ok_or_else(|| not_text(path))?.to_owned();
                 let (mode, uid, gid) = (metadata.mode() & 0o7777, metadata.uid(), metadata.gid());
-                entries.push(Entry { path, kind, bytes, sha256, mode, uid, gid });
+                entries.push(Entry { path, kind, bytes, sha256: String::new(), mode, uid, gid });
             }
         }
     }
@@ -91,21 +91,20 @@ fn belongs_to_database(state: &Path, path: &Path) -> bool {
     BESIDE.iter().filter_map(|suffix| text.strip_suffix(suffix)).any(|owner| state.join(owner).is_file())
 }
 
-/// Size and sum of the copy; nothing where the file has gone meanwhile.
-fn copy(from: &Path, to: &Path, kind: Kind) -> Result<Option<(u64, String)>, BackupError> {
+/// Size of the copy; nothing where the file has gone meanwhile.
+fn copy(from: &Path, to: &Path, kind: Kind) -> Result<Option<u64>, BackupError> {
     match kind {
-        Kind::Folder => fs::create_dir_all(to).map_err(BackupError::io(to)).map(|()| Some((0, String::new()))),
+        Kind::Folder => fs::create_dir_all(to).map_err(BackupError::io(to)).map(|()| Some(0)),
         Kind::Database => {
             copy_database(from, to).map_err(BackupError::database(from))?;
-            let file = File::open(to).map_err(BackupError::io(to))?;
-            sum(file, io::sink()).map(Some).map_err(BackupError::io(to))
+            fs::metadata(to).map(|metadata| Some(metadata.len())).map_err(BackupError::io(to))
         }
         Kind::File => match File::open(from) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => {
-                let from_file = opened.map_err(BackupError::io(from))?;
-                let to_file = File::create(to).map_err(BackupError::io(to))?;
-                sum(from_file, to_file).map(Some).map_err(BackupError::io(from))
+                let mut from_file = opened.map_err(BackupError::io(from))?;
+                let mut to_file = File::create(to).map_err(BackupError::io(to))?;
+                io::copy(&mut from_file, &mut to_file).map(Some).map_err(BackupError::io(from))
             }
         },
     }

@@ -9,8 +9,10 @@ use crate::BackupError;
 
 /// The form of archives that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
-/// The archive's first entry.
+/// The archive's last entry: sums are known when everything else is packed.
 pub(crate) const NAME: &str = "manifest.json";
+/// What everything else is below.
+pub(crate) const FOLDER: &str = "state";
 /// The most files of a backup.
 pub(crate) const MOST_FILES: usize = 100_000;
 /// The largest manifest in bytes.
@@ -32,7 +34,7 @@ pub(crate) struct Entry {
     pub(crate) path: String,
     pub(crate) kind: Kind,
     pub(crate) bytes: u64,
-    /// Of a file; empty for a folder.
+    /// Of a file, from when it is packed; empty for a folder.
     pub(crate) sha256: String,
     pub(crate) mode: u32,
     pub(crate) uid: u32,
@@ -71,7 +73,8 @@ impl Manifest {
     }
 }
 
-fn is_below(path: &str) -> bool {
+/// Whether a path stays in its folder.
+pub(crate) fn is_below(path: &str) -> bool {
     let parts = Path::new(path).components();
     !path.is_empty() && !path.contains('\0') && parts.into_iter().all(|part| matches!(part, Component::Normal(_)))
 }

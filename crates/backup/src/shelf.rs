@@ -70,28 +70,34 @@ impl Shelf {
         Ok(Taken { backup, expired })
     }
 
-    /// Copies the state into an empty folder, each database as it is at one moment, and sums every file: how every backup
-    /// begins, and all of one that the suite's writers meet. Answers with how many bytes were copied.
-    pub fn copy(&self, into: &Path) -> Result<u64, BackupError> {
-        Ok(collect(&self.state, into)?.iter().map(|entry| entry.bytes).sum())
+    /// Copies the state, each database as it is at one moment, and writes the archive in this empty folder: all of a
+    /// backup but the check that makes it count. Answers with how many bytes it holds.
+    pub fn pack(&self, into: &Path) -> Result<u64, BackupError> {
+        let collected = into.join("collected");
+        private(&collected)?;
+        let manifest = archive::write(self.collect(&collected)?, &collected, &into.join("archive.tar.zst"), &[])?;
+        clear(&collected)?;
+        Ok(manifest.files().map(|entry| entry.bytes).sum())
+    }
+
+    fn collect(&self, into: &Path) -> Result<Manifest, BackupError> {
+        let created_at = Timestamp::now().to_string();
+        let backup_id = format!("bkp_{}", ulid::Ulid::generate());
+        Ok(Manifest { format: FORMAT, backup_id, created_at, entries: collect(&self.state, into)? })
     }
 
     fn take_into(&self, scratch: &Path, recipient: Option<&x25519::Recipient>) -> Result<Backup, BackupError> {
-        let created_at = Timestamp::now();
-        let backup_id = format!("bkp_{}", ulid::Ulid::generate());
         let (collected, checked) = (scratch.join("collected"), scratch.join("checked"));
         private(&collected)?;
         private(&checked)?;
-        let entries = collect(&self.state, &collected)?;
-        let manifest =
-            Manifest { format: FORMAT, backup_id: backup_id.clone(), created_at: created_at.to_string(), entries };
+        let manifest = self.collect(&collected)?;
         // A second recipient of this moment alone: it opens the archive for the check, and is forgotten.
         let once = x25519::Identity::generate();
         let once_to = once.to_public();
         let recipients: Vec<&x25519::Recipient> = recipient.into_iter().chain(recipient.map(|_| &once_to)).collect();
-        let name = format!("{backup_id}.tar.zst{}", if recipient.is_some() { ".age" } else { "" });
+        let name = format!("{}.tar.zst{}", manifest.backup_id, if recipient.is_some() { ".age" } else { "" });
         let unready = scratch.join(&name);
-        archive::write(&manifest, &collected, &unready, &recipients)?;
+        let manifest = archive::write(manifest, &collected, &unready, &recipients)?;
         // Room for the check.
         clear(&collected)?;
         let read = unpack(&unready, &[&once], &checked, false)?;
@@ -103,7 +109,7 @@ impl Shelf {
         let (size_bytes, sha256) = sum(file, io::sink()).map_err(BackupError::io(&unready))?;
         fs::rename(&unready, &path).map_err(BackupError::io(&path))?;
         let backup = Backup {
-            backup_id,
+            backup_id: manifest.backup_id.clone(),
             path: path.to_string_lossy().into_owned(),
             size_bytes,
             sha256,

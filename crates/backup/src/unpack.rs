@@ -9,12 +9,12 @@ use std::{
 
 use age::{Decryptor, Identity};
 use rusqlite::{Connection, OpenFlags};
-use ruzstd::decoding::StreamingDecoder;
 
 use crate::{
     BackupError,
     collect::sum,
-    manifest::{self, Entry, Kind, LARGEST, Manifest},
+    frames::{Decompressed, decompressed},
+    manifest::{self, Entry, Kind, LARGEST, MOST_FILES, Manifest, is_below},
 };
 
 /// Unpacks and verifies. With `durable`, all of it is on disk afterwards and has its owners; without, it is scratch.
@@ -38,36 +38,22 @@ pub(crate) fn unpack(
     }
 }
 
-fn decompress(from: impl Read, into: &Path, durable: bool) -> Result<Manifest, BackupError> {
-    let decoder = StreamingDecoder::new(from).map_err(|error| BackupError::Damaged(error.to_string()))?;
-    let mut tar = tar::Archive::new(decoder);
-    let damaged = |error: io::Error| BackupError::Damaged(error.to_string());
-    let mut entries = tar.entries().map_err(damaged)?;
-    let mut first = entries.next().ok_or_else(|| BackupError::Damaged("it is empty".into()))?.map_err(damaged)?;
-    if first.path().map_err(damaged)?.as_ref() != Path::new(manifest::NAME) || first.size() > LARGEST {
-        return Err(BackupError::Damaged("it does not begin with its manifest".into()));
-    }
-    let mut list = Vec::new();
-    first.read_to_end(&mut list).map_err(damaged)?;
-    let list: Manifest = serde_json::from_slice(&list).map_err(|error| BackupError::Damaged(error.to_string()))?;
-    list.check()?;
+fn decompress(from: impl Read + Send, into: &Path, durable: bool) -> Result<Manifest, BackupError> {
+    let (list, found) = decompressed(from, |stream| read(stream, into))?;
     for folder in list.entries.iter().filter(|entry| entry.kind == Kind::Folder) {
         let path = into.join(&folder.path);
         fs::create_dir_all(&path).map_err(BackupError::io(&path))?;
     }
+    let mut found = found.into_iter();
     for wanted in list.files() {
-        let missing = || BackupError::Damaged(format!("{} is missing", wanted.path));
-        let mut entry = entries.next().ok_or_else(missing)?.map_err(damaged)?;
-        if entry.path().map_err(damaged)?.as_ref() != Path::new("state").join(&wanted.path) {
-            return Err(missing());
+        match found.next() {
+            Some(file) if file.path == wanted.path => verify(&file, wanted, &into.join(&wanted.path), durable)?,
+            _ => return Err(BackupError::Damaged(format!("{} is missing", wanted.path))),
         }
-        take(&mut entry, wanted, &into.join(&wanted.path), durable)?;
     }
-    if entries.next().is_some() {
+    if found.next().is_some() {
         return Err(BackupError::Damaged("it holds more than its manifest names".into()));
     }
-    // The compressor's own sum stands behind the last byte, and age's behind that.
-    io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(damaged)?;
     if durable {
         // Folders last: their modes may keep their own files from being made.
         for folder in list.entries.iter().rev().filter(|entry| entry.kind == Kind::Folder) {
@@ -77,13 +63,64 @@ fn decompress(from: impl Read, into: &Path, durable: bool) -> Result<Manifest, B
     Ok(list)
 }
 
-fn take(from: &mut impl Read, wanted: &Entry, path: &Path, durable: bool) -> Result<(), BackupError> {
-    let mut file = File::create_new(path).map_err(BackupError::io(path))?;
-    let (bytes, sha256) = sum(from, &mut file).map_err(|error| match error.kind() {
-        io::ErrorKind::StorageFull => BackupError::Io { path: path.to_owned(), source: error },
-        _ => BackupError::Damaged(error.to_string()),
+/// A file that was unpacked.
+struct Found {
+    path: String,
+    bytes: u64,
+    sha256: String,
+}
+
+/// Unpacks every file, summed, and answers with the manifest behind them.
+fn read(stream: Decompressed, into: &Path) -> Result<(Manifest, Vec<Found>), BackupError> {
+    let mut tar = tar::Archive::new(stream);
+    let mut found = Vec::new();
+    let mut list = None;
+    for entry in tar.entries().map_err(damaged)? {
+        let mut entry = entry.map_err(damaged)?;
+        let name = entry.path().map_err(damaged)?.into_owned();
+        if list.is_some() || found.len() >= MOST_FILES {
+            return Err(BackupError::Damaged("it goes on where it should end".into()));
+        }
+        if name == Path::new(manifest::NAME) {
+            list = Some(manifest(&mut entry)?);
+        } else {
+            let below = name.strip_prefix(manifest::FOLDER).ok().and_then(Path::to_str).filter(|path| is_below(path));
+            let path = below.ok_or_else(|| BackupError::Damaged(format!("it holds {}", name.display())))?;
+            found.push(take(&mut entry, path, into)?);
+        }
+    }
+    // The compressor's own sum stands behind the last byte, and age's behind that.
+    io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(damaged)?;
+    let list = list.ok_or_else(|| BackupError::Damaged("it does not end with its manifest".into()))?;
+    Ok((list, found))
+}
+
+fn damaged(error: impl std::error::Error) -> BackupError {
+    BackupError::Damaged(error.to_string())
+}
+
+fn manifest(entry: &mut impl Read) -> Result<Manifest, BackupError> {
+    let mut text = Vec::new();
+    entry.take(LARGEST).read_to_end(&mut text).map_err(damaged)?;
+    let list: Manifest = serde_json::from_slice(&text).map_err(damaged)?;
+    list.check()?;
+    Ok(list)
+}
+
+fn take(from: &mut impl Read, path: &str, into: &Path) -> Result<Found, BackupError> {
+    let to = into.join(path);
+    let wrong = || BackupError::io(&to);
+    fs::create_dir_all(to.parent().unwrap_or(into)).map_err(wrong())?;
+    let file = File::create_new(&to).map_err(wrong())?;
+    let (bytes, sha256) = sum(from, &file).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull => wrong()(error),
+        _ => damaged(error),
     })?;
-    if (bytes, &sha256) != (wanted.bytes, &wanted.sha256) {
+    Ok(Found { path: path.to_owned(), bytes, sha256 })
+}
+
+fn verify(found: &Found, wanted: &Entry, path: &Path, durable: bool) -> Result<(), BackupError> {
+    if (found.bytes, &found.sha256) != (wanted.bytes, &wanted.sha256) {
         return Err(BackupError::Damaged(format!("{} is not what was written", wanted.path)));
     }
     if wanted.kind == Kind::Database {

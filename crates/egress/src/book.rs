@@ -1,8 +1,10 @@
 //! Every connection that is open to somewhere: whose it is, what moved, and how it is cut.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     net::IpAddr,
+    os::fd::{AsRawFd, BorrowedFd, RawFd},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -13,6 +15,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 use jiff::Timestamp;
+use nix::sys::socket::{Shutdown, shutdown};
 use osmoda_capability::Claims;
 use tokio::sync::Notify;
 
@@ -77,6 +80,15 @@ pub(crate) struct Entry {
     moved_in: AtomicU32,
     cut: OnceLock<&'static str>,
     waker: AtomicWaker,
+    /// A tunnel's sockets, the client's first, while they are open.
+    ends: Mutex<Option<[RawFd; 2]>>,
+}
+
+/// A tunnel's sockets, within the book's reach for as long as this lives and they are borrowed.
+#[derive(Debug)]
+pub(crate) struct Reach<'a> {
+    entry: &'a Entry,
+    _ends: [BorrowedFd<'a>; 2],
 }
 
 /// Keeps a connection in the book while it is open; its end is reported when this is dropped.
@@ -111,6 +123,7 @@ impl Book {
             moved_in: AtomicU32::new(self.rounds.load(Ordering::Relaxed)),
             cut: OnceLock::new(),
             waker: AtomicWaker::new(),
+            ends: Mutex::new(None),
         });
         self.totals.connections.fetch_add(1, Ordering::Relaxed);
         let mut open = self.lock();
@@ -121,20 +134,33 @@ impl Book {
         Ticket { book: self.clone(), reporter: reporter.clone(), entry, ended: None }
     }
 
-    /// Cuts every connection for which there is a reason.
+    /// Cuts every connection for which there is a reason; how many were cut by this.
+    ///
+    /// All of them are shut here and now, the clients' ends first: ten thousand tasks take their time to be woken, to clean
+    /// up and to report.
     pub(crate) fn cut(&self, why: impl Fn(&Entry) -> Option<&'static str>) -> usize {
-        let open = self.lock();
-        let reasons = open.values().filter_map(|entry| Some((entry, why(entry)?)));
-        reasons.map(|(entry, why)| entry.cut_off(why)).count()
+        let is_cut = |entry: &Arc<Entry>| why(entry).is_some_and(|why| entry.cut.set(why).is_ok());
+        let cut: Vec<Arc<Entry>> = self.lock().values().filter(|entry| is_cut(entry)).cloned().collect();
+        for end in 0..2 {
+            cut.iter().for_each(|entry| entry.shut(end));
+        }
+        cut.iter().for_each(|entry| entry.waker.wake());
+        cut.len()
+    }
+
+    /// Cuts every connection whose token has fallen.
+    pub(crate) fn cut_fallen(&self, fallen: impl Fn(&Claims) -> Option<&'static str>) -> usize {
+        self.cut(once_a_token(fallen))
     }
 
     /// One round later: cuts what has been idle for too long, or holds no longer.
     pub(crate) fn round(&self, idle: Duration, fallen: impl Fn(&Claims) -> Option<&'static str>) {
         let now = self.rounds.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let most = u32::try_from(idle.as_millis() / ROUND.as_millis()).unwrap_or(u32::MAX);
+        let fallen = once_a_token(fallen);
         self.cut(|entry| {
             let rounds = now.wrapping_sub(entry.moved_in.load(Ordering::Relaxed));
-            entry.claims.as_deref().and_then(&fallen).or_else(|| (rounds > most).then_some("idle"))
+            fallen(entry).or_else(|| (rounds > most).then_some("idle"))
         });
     }
 
@@ -162,11 +188,33 @@ impl Book {
     }
 }
 
+/// Asks once for each token, however many connections it has: those that show one token share its claims.
+fn once_a_token(fallen: impl Fn(&Claims) -> Option<&'static str>) -> impl Fn(&Entry) -> Option<&'static str> {
+    let known: RefCell<HashMap<*const Claims, Option<&'static str>>> = RefCell::default();
+    move |entry| {
+        let claims = entry.claims.as_ref()?;
+        *known.borrow_mut().entry(Arc::as_ptr(claims)).or_insert_with(|| fallen(claims))
+    }
+}
+
 impl Entry {
-    fn cut_off(&self, why: &'static str) {
-        if self.cut.set(why).is_ok() {
-            self.waker.wake();
+    /// Puts a tunnel's sockets within reach of whoever cuts it.
+    pub(crate) fn reach<'a>(&'a self, client: BorrowedFd<'a>, server: BorrowedFd<'a>) -> Reach<'a> {
+        *self.ends() = Some([client.as_raw_fd(), server.as_raw_fd()]);
+        Reach { entry: self, _ends: [client, server] }
+    }
+
+    /// Shuts one end of a tunnel that is cut, both ways.
+    fn shut(&self, end: usize) {
+        // The lock is held meanwhile: the numbers are the sockets' own for as long as they stand here.
+        if let Some(fd) = self.ends().as_ref().and_then(|ends| ends.get(end)) {
+            // One that the other side has reset is shut already.
+            let _ = shutdown(*fd, Shutdown::Both);
         }
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Option<[RawFd; 2]>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why it is cut, where it is. The task that polled last is woken then.
@@ -185,6 +233,12 @@ impl Entry {
     /// How long it is open, in milliseconds.
     pub(crate) fn age_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for Reach<'_> {
+    fn drop(&mut self) {
+        *self.entry.ends() = None;
     }
 }
 
@@ -221,7 +275,22 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use std::{io::Read, os::fd::AsFd, os::unix::net::UnixStream};
+
     use super::*;
+
+    #[test]
+    fn a_cut_tunnel_is_shut_before_its_task_is_woken_and_not_after_its_sockets_are_gone() {
+        let (book, reporter) = (Arc::new(Book::default()), Arc::new(Reporter::default()));
+        let ticket = book.open(&reporter, None, ("cut.org".into(), 443), Via::Tunnel);
+        let ((mut client, near), (far, mut server)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        let reach = ticket.entry.reach(near.as_fd(), far.as_fd());
+        assert_eq!(book.cut(|_| Some("token_revoked")), 1);
+        assert_eq!((client.read(&mut [0]).unwrap(), server.read(&mut [0]).unwrap()), (0, 0));
+        assert_eq!(book.cut(|_| Some("idle")), 0, "it is cut once, and for the first reason");
+        drop(reach);
+        assert!(ticket.entry.ends().is_none());
+    }
 
     #[tokio::test]
     async fn what_is_cut_or_idle_learns_it_and_its_end_is_reported() {

@@ -118,10 +118,8 @@ fn follow(proxy: &Proxy, file: &FeedFile) {
                 return warn!(sequence, "an older feed of capabilities took the place of a newer one; it is not used");
             }
             let now = now();
-            let cut = proxy.book.cut(|entry| {
-                let claims = entry.claims.as_deref()?;
-                proxy.tokens.fallen(claims, now).or(changed.then_some("token_foreign"))
-            });
+            let cut =
+                proxy.book.cut_fallen(|claims| proxy.tokens.fallen(claims, now).or(changed.then_some("token_foreign")));
             info!(sequence, revoked, cut, "agentd said how tokens stand");
         }
         Err(error) => info!("{}", chain(&error)),

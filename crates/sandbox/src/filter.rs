@@ -96,6 +96,10 @@ const NAMESPACES: [libc::c_int; 7] = [
 /// The kinds of sockets there may be. Netlink only for the table of interfaces, which getifaddrs(3) reads.
 const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
+/// Requests of ioctl(2), whose type differs from one C library to another.
+const TIOCSTI: u64 = libc::TIOCSTI as u32 as u64;
+const TIOCLINUX: u64 = libc::TIOCLINUX as u32 as u64;
+
 /// One behind the last system call that was judged here (`mseal`): what a later kernel adds does not exist inside. So are
 /// the calls of x32, whose numbers begin at 2^30.
 const FIRST_UNJUDGED: u32 = 463;
@@ -147,8 +151,7 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     let not_unix = when(0, SeccompCmpOp::Ne, libc::AF_UNIX as u64)?;
     rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![not_unix])?]);
     // Typing into the terminal, where there is one.
-    let typing =
-        [libc::TIOCSTI, libc::TIOCLINUX].map(|request| SeccompRule::new(vec![when(1, SeccompCmpOp::Eq, request)?]));
+    let typing = [TIOCSTI, TIOCLINUX].map(|request| SeccompRule::new(vec![when(1, SeccompCmpOp::Eq, request)?]));
     rules.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, seccompiler::BackendError>>()?);
     // 0xffffffff asks what it is; everything else changes how memory is laid out, or which system calls there are.
     let changes = vec![when(0, SeccompCmpOp::Ne, 0)?, when(0, SeccompCmpOp::Ne, 0xffff_ffff)?];
@@ -242,8 +245,8 @@ mod tests {
         }
         assert_eq!(ask(libc::SYS_socketpair, &[libc::AF_UNIX as u64]), allow);
         assert_eq!(ask(libc::SYS_socketpair, &[libc::AF_TIPC as u64]), refuse);
-        assert_eq!(ask(libc::SYS_ioctl, &[0, libc::TIOCSTI]), refuse);
-        assert_eq!(ask(libc::SYS_ioctl, &[0, libc::TCGETS]), allow);
+        assert_eq!(ask(libc::SYS_ioctl, &[0, TIOCSTI]), refuse);
+        assert_eq!(ask(libc::SYS_ioctl, &[0, libc::TCGETS as u32 as u64]), allow);
         assert_eq!(ask(libc::SYS_personality, &[0xffff_ffff]), allow);
         assert_eq!(ask(libc::SYS_personality, &[0x0040_0000]), refuse);
         for unknown in [libc::SYS_clone3, 463, 1000, 0x4000_0000 | libc::SYS_mount] {

@@ -76,9 +76,9 @@ impl Group {
         fs::write(self.0.join(file), value.to_string())
     }
 
-    /// The file to which a process writes itself in.
-    pub(crate) fn entrance(&self) -> io::Result<fs::File> {
-        fs::File::options().write(true).open(self.0.join("cgroup.procs"))
+    /// Puts a process in, and with it all that it will start.
+    pub(crate) fn admit(&self, pid: u32) -> io::Result<()> {
+        fs::write(self.0.join("cgroup.procs"), pid.to_string())
     }
 
     /// Kills everything in it.

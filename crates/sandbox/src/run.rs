@@ -4,11 +4,12 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
-        unix::{net::UnixStream, process::CommandExt},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
     },
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,17 +17,17 @@ use nix::{
     fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        prctl::set_pdeathsig,
         signal::{Signal, kill},
         stat::Mode,
     },
-    unistd::{Pid, getppid, pipe2},
+    unistd::{Pid, pipe2},
 };
 
 use crate::{
     grant,
     group::{Group, Groups},
     host::Host,
+    init::Init,
     limits::{Limit, Limits},
     plan::{Ended, Layer, Outcome, Plan, Refusal},
     report::{self, Line},
@@ -34,7 +35,9 @@ use crate::{
     watch,
 };
 
-/// How often the processes are looked at: often in the beginning, when bombs go off.
+/// How often the processes are looked at: often in the beginning, when bombs go off. Most runs are over before the first
+/// look, which costs about as much as a mount.
+const FIRST_LOOK: Duration = Duration::from_millis(15);
 const LOOK: Duration = Duration::from_millis(5);
 const LOOK_LATER: Duration = Duration::from_millis(25);
 const BEGINNING: Duration = Duration::from_millis(500);
@@ -45,7 +48,7 @@ const DYING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) bwrap: PathBuf,
-    pub(crate) init: OwnedFd,
+    pub(crate) init: Init,
     pub(crate) host: Host,
     pub(crate) filter: Vec<u8>,
     pub(crate) groups: Option<Groups>,
@@ -123,11 +126,12 @@ fn start(
     let filter = filled(&place.filter)?;
     let etc = ETC.map(|(_, text)| filled(text.as_bytes()));
     let etc: Vec<OwnedFd> = etc.into_iter().collect::<io::Result<_>>()?;
+    let init = place.init.give()?;
     let libraries = File::open("/etc/ld.so.cache").ok();
     let mut numbers = [0; ETC.len()];
     numbers.iter_mut().zip(&etc).for_each(|(number, fd)| *number = fd.as_raw_fd());
     let handed = Handed {
-        init: place.init.as_raw_fd(),
+        init: &init,
         filter: filter.as_raw_fd(),
         report: report_end.as_raw_fd(),
         leash: leash_end.as_raw_fd(),
@@ -136,17 +140,16 @@ fn start(
         proxy: proxy.map(AsRawFd::as_raw_fd),
         grants: held,
     };
-    let mut kept: Vec<RawFd> = vec![handed.init, handed.filter, handed.report, handed.leash];
-    kept.extend(
-        numbers
-            .iter()
-            .chain(&handed.libraries)
-            .chain(&handed.proxy)
-            .copied()
-            .chain(held.iter().map(|held| held.file.as_raw_fd())),
-    );
-    let entrance = group.as_ref().map(Group::entrance).transpose()?;
+    let mut kept = vec![init.file.as_fd(), filter.as_fd(), report_end.as_fd(), leash_end.as_fd()];
+    kept.extend(etc.iter().chain(proxy).chain(held.iter().map(|held| &held.file)).map(AsFd::as_fd));
+    kept.extend(libraries.as_ref().map(AsFd::as_fd));
+    let gate = group.as_ref().map(|_| pipe()).transpose()?;
+    kept.extend(gate.as_ref().map(|(read, _)| read.as_fd()));
     let mut command = Command::new(&place.bwrap);
+    if let Some((read, _)) = &gate {
+        // Arguments that never come: bwrap does nothing before it has read to their end.
+        command.args(["--args", &read.as_raw_fd().to_string()]);
+    }
     command
         .args(view::arguments(plan, &place.host, &handed))
         .env_clear()
@@ -155,10 +158,15 @@ fn start(
         .stdin(Stdio::null())
         .stdout(out_end)
         .stderr(err_end);
-    hand_over(&mut command, kept, entrance);
-    let child = command.spawn()?;
+    let mut child = spawn(&mut command, &kept)?;
     // The command holds our copies of its ends.
     drop(command);
+    if let Some(Err(error)) = group.as_ref().map(|group| group.admit(child.id())) {
+        // It still waits for its arguments.
+        let _ = (child.kill(), child.wait());
+        return Err(error);
+    }
+    drop(gate);
     let most = usize::try_from(plan.limits.output).unwrap_or(usize::MAX);
     Ok(Running {
         bwrap: Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?),
@@ -172,30 +180,18 @@ fn start(
     })
 }
 
-/// Between fork and exec: bound to the runner's life, into the control group, and the descriptors that go along are let
-/// through.
-#[expect(unsafe_code)]
-fn hand_over(command: &mut Command, kept: Vec<RawFd>, entrance: Option<File>) {
-    let runner = Pid::this();
-    let before_exec = move || {
-        set_pdeathsig(Signal::SIGKILL)?;
-        // Gone before it could be heard of.
-        if getppid() != runner {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        if let Some(mut entrance) = entrance.as_ref() {
-            entrance.write_all(b"0")?;
-        }
-        for fd in &kept {
-            // SAFETY: these are open descriptors of the parent, which keeps them until the child was made, and the
-            // child's copies are its own.
-            let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
-            fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
-        }
-        Ok(())
-    };
-    // SAFETY: between fork and exec only system calls are made, on what was allocated before: no lock, no allocation.
-    unsafe { command.pre_exec(before_exec) };
+/// Runs take turns: what is let through to one bwrap is closed to every other.
+static SPAWNING: Mutex<()> = Mutex::new(());
+
+/// Starts bwrap with these descriptors and no others. None of our code runs between fork and exec, so that the standard
+/// library takes posix_spawn(3): no page table is copied. Should the runner die before bwrap has bound itself to its life,
+/// the leash is let go of, and process 1 starts nothing.
+fn spawn(command: &mut Command, kept: &[BorrowedFd<'_>]) -> io::Result<Child> {
+    let _turn = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mark = |flags: FdFlag| kept.iter().try_for_each(|fd| fcntl(fd, FcntlArg::F_SETFD(flags)).map(drop));
+    let child = mark(FdFlag::empty()).map_err(io::Error::from).and_then(|()| command.spawn());
+    mark(FdFlag::FD_CLOEXEC)?;
+    child
 }
 
 /// A pipe that holds these few bytes and ends.
@@ -244,7 +240,7 @@ impl Running {
     /// Listens and watches until everything inside is gone; tells the limit at which it was killed.
     fn attend(&mut self, limits: &Limits, started: Instant, asked_by: &UnixStream) -> Option<Limit> {
         let wall = started + Duration::from_millis(limits.wall_ms);
-        let (mut look, mut hit, mut gone_by) = (started + LOOK, None, None);
+        let (mut look, mut hit, mut gone_by) = (started + FIRST_LOOK, None, None);
         loop {
             let streams = [&self.out, &self.err, &self.report];
             // All three ends are closed: nobody inside is left to hold them.

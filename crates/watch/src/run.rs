@@ -193,8 +193,9 @@ pub(crate) async fn output(argv: &[&str], patience: Duration) -> Result<String, 
     let program = argv.first().copied().unwrap_or_default().to_owned();
     let mut command = Command::new(&program);
     command.args(argv.iter().skip(1)).env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").current_dir("/");
-    if let Some(home) = std::env::var_os("HOME") {
-        command.env("HOME", home);
+    // Where Nix keeps what it fetched; the unit's own folder where homes are read-only.
+    for name in ["HOME", "XDG_CACHE_HOME"] {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
     }
     // Where there is a Nix daemon it builds: we may not do what a build does.
     if Path::new("/nix/var/nix/daemon-socket/socket").exists() {

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod app;
 pub(crate) mod approvals;
 pub(crate) mod approve;
 pub(crate) mod backup;
@@ -21,6 +22,8 @@ pub(crate) mod mcp;
 pub(crate) mod memory;
 pub(crate) mod receipts;
 pub(crate) mod safety;
+pub(crate) mod sandbox;
+pub(crate) mod spec_kit;
 mod status;
 pub(crate) mod switch;
 pub(crate) mod terminal;
@@ -58,6 +61,9 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Exit, Failure> 
             Command::Safety(args) => safety::run(context, args).await,
             Command::Backup(args) => backup::run(context, args).await,
             Command::Capability(args) => capability::run(context, args).await,
+            Command::Sandbox(args) => sandbox::run(context, args).await,
+            Command::App(args) => app::run(context, args).await,
+            Command::SpecKit(args) => spec_kit::run(context, args).await,
             Command::Egress(args) => egress::run(context, args).await,
             Command::Terminal(args) => terminal::run(context, args).await,
             Command::Wallet(args) => wallet::run(context, args).await,

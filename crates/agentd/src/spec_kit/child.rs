@@ -63,6 +63,21 @@ impl Account {
         all.push(path());
         all
     }
+
+    /// A program's path: looked for as the account would, so that a missing one is told before anything is made or
+    /// started.
+    pub(super) fn find(&self, program: &str) -> Result<PathBuf, SpecKitError> {
+        let found = if program.contains('/') {
+            Some(PathBuf::from(program))
+        } else {
+            std::env::split_paths(&self.path()).map(|folder| folder.join(program)).find(|path| path.is_file())
+        };
+        found.filter(|path| path.is_file()).ok_or_else(|| SpecKitError::Missing {
+            program: program.to_owned(),
+            account: self.name.clone(),
+            how: how_to_install(program),
+        })
+    }
 }
 
 /// A program to be run.
@@ -97,7 +112,7 @@ impl Ran {
 impl Program<'_> {
     fn command(&self, mark: &str) -> Result<Command, SpecKitError> {
         let (program, words) = self.argv.split_first().ok_or(SpecKitError::NoAgent("claude"))?;
-        let program = self.find(program)?;
+        let program = self.account.find(program)?;
         let mut command = Command::new(program);
         command
             .args(words)
@@ -119,21 +134,6 @@ impl Program<'_> {
             become_account(&mut command, uid, gid, groups);
         }
         Ok(command)
-    }
-
-    /// The program's path: looked for as the account would, so that a missing one is told before anything starts.
-    fn find(&self, program: &str) -> Result<PathBuf, SpecKitError> {
-        let folders = self.account.path();
-        let found = if program.contains('/') {
-            Some(PathBuf::from(program))
-        } else {
-            std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
-        };
-        found.filter(|path| path.is_file()).ok_or_else(|| SpecKitError::Missing {
-            program: program.to_owned(),
-            account: self.account.name.clone(),
-            how: how_to_install(program),
-        })
     }
 
     /// Runs it; its lines become the call's progress.

@@ -33,6 +33,8 @@ pub(crate) async fn init(
     let name = project::name(&request.project_name)?;
     let integration = request.integration.unwrap_or_default();
     let account = Account::of(&config.account)?;
+    // Before the workspace: who is refused for want of a program finds nothing made.
+    account.find(config.specify.first().map_or("specify", String::as_str))?;
     let workspace = project::workspace(config, &account)?;
     let folder = workspace.join(name);
     if folder.symlink_metadata().is_ok() {

@@ -1,6 +1,6 @@
 //! CONNECT: a tunnel to a host, once its first bytes are what they must be.
 
-use std::time::Duration;
+use std::{os::fd::AsFd, time::Duration};
 
 use osmoda_capability::Host;
 use tokio::{io::AsyncWriteExt, time::timeout};
@@ -8,7 +8,7 @@ use tokio::{io::AsyncWriteExt, time::timeout};
 use super::{
     Proxy,
     authorise::Pass,
-    head::{ConnectHead, parse_connect},
+    head::{ConnectHead, parse_connect, token_in},
     relay::{End, Gate, relay},
     socket::Socket,
 };
@@ -64,7 +64,10 @@ impl Proxy {
             allow_plain_http: settings.config.allow_plain_http,
         };
         drop(settings);
-        let end = relay(&client, &server, Gate { host, rules }, early, &ticket, &pass.meter).await;
+        let end = {
+            let _reach = ticket.entry.reach(client.as_fd(), server.as_fd());
+            relay(&client, &server, Gate { host, rules }, early, &ticket, &pass.meter).await
+        };
         if let End::Refused(why) = end
             && let Some(alert) = why.alert()
         {
@@ -76,13 +79,15 @@ impl Proxy {
 
     fn asked(&self, head: &[u8]) -> Result<Asked, Refusal> {
         let ConnectHead { authority, token } = parse_connect(head).inspect_err(|refusal| {
-            self.reporter.refused(refusal, None, "");
+            let id = token_in(head).and_then(|token| self.tokens.id_of(&token));
+            self.reporter.refused(refusal, id.as_deref(), "");
         })?;
         let port = authority.port.unwrap_or(443);
         let to = authority.host.to_string();
         let pass =
             self.authorise(&self.settings(), token.as_deref(), &authority.host, port).inspect_err(|refusal| {
-                self.reporter.refused(refusal, None, &format!("{to}:{port}"));
+                let id = token.as_deref().and_then(|token| self.tokens.id_of(token));
+                self.reporter.refused(refusal, id.as_deref(), &format!("{to}:{port}"));
             })?;
         let ticket = self.book.open(&self.reporter, pass.claims.clone(), (to, port), Via::Tunnel);
         Ok(Asked { host: authority.host, port, pass, ticket })

@@ -62,13 +62,16 @@ struct Asked {
 async fn answer(proxy: &Arc<Proxy>, request: Request<Incoming>) -> Response<Body> {
     let asked = asked(&request);
     let to = asked.as_ref().map_or_else(|_| String::new(), |asked| format!("{}:{}", asked.authority.host, asked.port));
+    let token = only(request.headers(), &header::PROXY_AUTHORIZATION).ok().flatten();
+    let token = token.and_then(|field| credentials(field.to_str().ok()?));
     let result = match asked {
         Ok(asked) => forward(proxy, request, asked).await,
         Err(refusal) => Err((refusal, false)),
     };
     result.unwrap_or_else(|(refusal, told)| {
         if !told {
-            proxy.reporter.refused(&refusal, None, &to);
+            let id = token.and_then(|token| proxy.tokens.id_of(&token));
+            proxy.reporter.refused(&refusal, id.as_deref(), &to);
         }
         refused(&refusal)
     })

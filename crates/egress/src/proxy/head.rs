@@ -73,6 +73,18 @@ pub(super) fn parse_connect(head: &[u8]) -> Result<ConnectHead, Refusal> {
     Ok(ConnectHead { authority, token })
 }
 
+/// The token in a head that was refused, where one field shows one: for the record of the refusal and nothing else.
+pub(super) fn token_in(head: &[u8]) -> Option<String> {
+    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+    let mut request = httparse::Request::new(&mut fields);
+    request.parse(head).ok()?;
+    let mut shown = request.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("proxy-authorization"));
+    match (shown.next(), shown.next()) {
+        (Some(field), None) => credentials(std::str::from_utf8(field.value).ok()?),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -81,6 +93,20 @@ mod tests {
 
     fn parse(text: &str) -> Result<ConnectHead, &'static str> {
         parse_connect(text.as_bytes()).map_err(|why| why.code())
+    }
+
+    #[test]
+    fn a_refused_head_still_says_whose_it_was() {
+        let head = |fields: &str| format!("CONNECT 0x7f.1:443 HTTP/1.1\r\n{fields}\r\n");
+        for (head, token) in [
+            (head("Proxy-Authorization: Bearer cap1.a.b\r\n"), Some("cap1.a.b")),
+            (head("Proxy-Authorization: Bearer a\r\nproxy-authorization: Bearer b\r\n"), None),
+            (head("Host: a.org\r\n"), None),
+            ("nonsense\r\n\r\n".to_owned(), None),
+        ] {
+            assert!(parse_connect(head.as_bytes()).is_err(), "{head}");
+            assert_eq!(token_in(head.as_bytes()).as_deref(), token, "{head}");
+        }
     }
 
     #[test]

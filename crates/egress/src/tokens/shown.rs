@@ -47,13 +47,24 @@ impl ShownTokens {
     pub(crate) fn check(&self, text: &str, now: u64) -> Result<Arc<Claims>, Refusal> {
         let rule = self.rule.read().unwrap_or_else(PoisonError::into_inner);
         let verifier = &rule.as_ref().ok_or(Refusal::KeyUnknown)?.verifier;
+        let claims = self.read(verifier, text).map_err(|why| refused(&why))?;
+        verifier.stands(&claims, now).map_err(|why| refused(&why))?;
+        Ok(claims)
+    }
+
+    /// The id of a genuine token, whether it still holds or not. One that is not genuine may name anybody's.
+    pub(crate) fn id_of(&self, text: &str) -> Option<String> {
+        let rule = self.rule.read().unwrap_or_else(PoisonError::into_inner);
+        self.read(&rule.as_ref()?.verifier, text).ok().map(|claims| claims.id.to_string())
+    }
+
+    fn read(&self, verifier: &Verifier, text: &str) -> Result<Arc<Claims>, Refused> {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let known = self.genuine.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
         if let Some(claims) = known {
-            verifier.stands(&claims, now).map_err(|why| refused(&why))?;
             return Ok(claims);
         }
-        let claims = Arc::new(verifier.verify(text, now).map_err(|why| refused(&why))?);
+        let claims = Arc::new(verifier.read(text)?);
         let mut genuine = self.genuine.lock().unwrap_or_else(PoisonError::into_inner);
         if genuine.len() >= MOST {
             genuine.clear();
@@ -140,5 +151,17 @@ mod tests {
         assert!(shown.follow(feed(&SigningKey::generate().unwrap(), 1, &[])));
         assert_eq!(code_of(shown.check(&text, 5)), "token_foreign", "what another key signed is forgotten");
         assert_eq!(code_of(shown.check("nonsense", 5)), "token_malformed");
+    }
+
+    #[test]
+    fn a_refusal_is_of_a_token_only_where_that_is_genuine() {
+        let key = SigningKey::generate().unwrap();
+        let (claims, text) = token(&key);
+        let shown = ShownTokens::default();
+        assert_eq!(shown.id_of(&text), None);
+        assert!(shown.follow(feed(&key, 1, &[&claims])));
+        assert_eq!(code_of(shown.check(&text, 5)), "token_revoked");
+        assert_eq!(shown.id_of(&text), Some(claims.id.to_string()));
+        assert_eq!(shown.id_of(&token(&SigningKey::generate().unwrap()).1), None);
     }
 }

@@ -35,10 +35,11 @@ const NOBODY: u32 = 65534;
 pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let suite = Suite::up()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::bench)?;
-    let client = Client::new(suite.dirs().socket("agentd"));
     // What bwrap leaves behind comes here, is waited for and counts.
     set_child_subreaper(true).map_err(Failure::bench)?;
-    sandboxed(&runtime, &client)?;
+    // A connection for each round: agentd closes one that the others' turns leave idle.
+    let client = || Client::new(suite.dirs().socket("agentd"));
+    sandboxed(&runtime, &client())?;
     let agentd = running_pid(&suite.dirs().pid_file("agentd"))
         .and_then(|pid| u32::try_from(pid).ok())
         .ok_or_else(|| Failure::bench("agentd does not run"))?;
@@ -46,7 +47,10 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
     let cpu = || Ok(own_cpu()? + whole_cpu(agentd)? + whole_cpu(runner)?);
     let srt = env::var_os("BENCH_SRT");
     let all = alternate::<3>(ROUNDS, |contender| match contender {
-        0 => each(RUNS, cpu, || sandboxed(&runtime, &client)),
+        0 => {
+            let client = client();
+            each(RUNS, cpu, || sandboxed(&runtime, &client))
+        }
         1 => each(RUNS, children_cpu, || succeeds(&mut bare())),
         // Where it is not installed its place is a run that counts for nothing.
         _ => each(RUNS_OF_SRT, children_cpu, || {
