@@ -233,6 +233,22 @@ need_apt() {
 
 installed() { [[ -s $LIB/installed/files ]]; }
 units_of() { sed -n 's#^/usr/lib/systemd/system/\(osmoda[^/]*\)$#\1#p' "$1"; }
+# disabled_units: those that an operator has disabled, which they stay.
+disabled_units() {
+    units_of "$LIB/installed/files" | while read -r unit; do
+        case $(systemctl is-enabled "$unit" 2>/dev/null || true) in disabled | masked) echo "$unit" ;; esac
+    done
+}
+# well: every daemon is up but those that an operator has disabled.
+well() {
+    local daemon state
+    timeout 10 agentctl status >"$work/status" 2>&1 && return
+    [[ -s $work/disabled ]] || return 1
+    { timeout 10 agentctl status --json 2>/dev/null || true; } | grep -o '"daemon":"[a-z]*","state":"[a-z]*"' >"$work/states" || return 1
+    while IFS='"' read -r _ _ _ daemon _ _ _ state _; do
+        [[ $state == up ]] || grep -qx "osmoda-$daemon\.\(service\|socket\)" "$work/disabled" || return 1
+    done <"$work/states"
+}
 # accounts_of FILES: the users and groups that its sysusers.d files name.
 accounts_of() {
     local file
@@ -249,6 +265,7 @@ place() {
     if installed; then
         was_installed=yes
         mkdir -p "$LIB/before.new/root"
+        disabled_units >"$work/disabled"
         cp -a "$LIB/installed/." "$LIB/before.new/"
         while read -r file; do
             [[ -e $file ]] && install -D -p -m "$(stat -c %a "$file")" "$file" "$LIB/before.new/root$file"
@@ -317,7 +334,8 @@ store_order() {
 }
 start() {
     local units
-    mapfile -t units < <(units_of "$LIB/installed/files")
+    touch "$work/disabled"
+    mapfile -t units < <(units_of "$LIB/installed/files" | grep -vxF -f "$work/disabled")
     systemctl daemon-reload
     systemctl enable "${units[@]}" >>"$log" 2>&1 || die "the units could not be enabled: $(tail -n 1 "$log")"
     systemctl reset-failed "${units[@]}" >>"$log" 2>&1 || true
@@ -327,7 +345,7 @@ start() {
         return 1
     }
     local deadline=$((SECONDS + MOST_WAIT))
-    until timeout 10 agentctl status >"$work/status" 2>&1; do
+    until well; do
         ((SECONDS < deadline)) || {
             reason="it is not well within $MOST_WAIT s: $(tr '\n' ' ' <"$work/status")"
             return 1

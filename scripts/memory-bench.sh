@@ -25,6 +25,9 @@ peer sqlite-vec
 minilm
 scratch TMP
 python3 scripts/memory/static_model.py "$MODEL" "$TMP/static"
+# Beside what was built: a temporary folder may lie in memory, where durability costs nothing.
+on_disk=$(mktemp -d "$(build_folder)/memory.XXXXXX")
+at_exit "rm -rf -- '$on_disk'"
 data=$OSMODA_CACHE/memory-eval/debian-data
 if [[ ! -e $data/docs.jsonl ]]; then
     warn "scripts/memory-eval.sh debian has not run yet: made-up texts take its place"
@@ -33,11 +36,12 @@ if [[ ! -e $data/docs.jsonl ]]; then
 fi
 {
     "$bench" text "$data"
+    "$bench" store "$on_disk/store"
     "$bench" vectors "$TMP/vectors"
     "$PEER" scripts/memory/sqlite_vec_peer.py "$TMP/vectors" 50000 100 384
     for count in "${counts[@]}"; do
-        "$bench" recall "$TMP/recall-$count" "$TMP/static" "$count"
-        rm -rf -- "$TMP/recall-$count"
+        "$bench" recall "$on_disk/recall-$count" "$TMP/static" "$MODEL" "$count"
+        rm -rf -- "$on_disk/recall-$count"
     done
 } | tee "$TMP/rows" >&2
 if ((${#counts[@]} > 1)); then python3 scripts/memory/plot.py docs/memory-growth.svg <"$TMP/rows"; fi

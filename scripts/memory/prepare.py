@@ -17,7 +17,8 @@ def write(out, docs, queries, judged):
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     for name, rows in (("docs", docs), ("queries", queries)):
-        lines = (json.dumps({"id": key, "text": text}) + "\n" for key, text in rows)
+        # A third word is the conversation that a text is from.
+        lines = (json.dumps(dict(zip(("id", "text", "session"), row))) + "\n" for row in rows)
         (out / f"{name}.jsonl").write_text("".join(lines))
     (out / "qrels.tsv").write_text("".join(f"{q}\t{d}\t{grade}\n" for q, d, grade in judged))
     print(f"{out}: {len(docs)} texts, {len(queries)} queries, {len(judged)} judgements")
@@ -82,7 +83,8 @@ def debian(out, texts, wanted, *files):
 
 
 def chat(wheel, out, chats):
-    """What is said now, and the parts of the same conversation before it: does recall find the conversation again?"""
+    """What is said now, and the parts of the same conversation before it: does recall find the conversation again? Parts
+    are known to be of one conversation; which one the question is from is not told."""
     told = json.loads(zipfile.ZipFile(wheel).read("chitchat_dataset/dataset.json"))
     docs, queries, judged = [], [], []
     for key in by_chance(told):
@@ -97,7 +99,7 @@ def chat(wheel, out, chats):
         name = f"c{len(queries) + 1}"
         queries.append((name, turns[asked]))
         for part, first in enumerate(range(0, asked, 4), 1):
-            docs.append((f"{name}-{part}", " ".join(turns[first : min(first + 4, asked)])))
+            docs.append((f"{name}-{part}", " ".join(turns[first : min(first + 4, asked)]), name))
             judged.append((name, f"{name}-{part}", 1))
         if len(queries) == int(chats):
             break

@@ -191,8 +191,12 @@ versions() {
     check "and nothing of it is lost" test "$(events)" -ge "$(cat /root/events)"
     check "what the agent's last session wrote is there" says before-the-cut agentctl events --type shell_exec. --json
     check "the doctor finds nothing to mend" agentctl doctor
+    systemctl disable --now osmoda-keyd.socket osmoda-keyd.service
     check "another version takes its place" bash "$STAGE/99.1/install.sh" --container --upgrade
     check "it is that version" version_is 99.1
+    check "what an operator has disabled stays so" says disabled systemctl is-enabled osmoda-keyd.service
+    check "and is not started" says inactive systemctl is-active osmoda-keyd.socket osmoda-keyd.service
+    systemctl enable --quiet --now osmoda-keyd.socket osmoda-keyd.service
     check "with a folder that it makes" test -d /var/lib/osmoda/newer
     count=$(events)
     check "a version that does not start is refused" refused "returning to the version before" bash "$STAGE/99.2/install.sh" --container --upgrade

@@ -1,192 +1,150 @@
 """SIGKILL at each system call of switching and of going back, of the daemon and of its child; then a restart or a reboot.
 
-crashes.py PROGRAMS AGENTD_SOCKET EVERY
-Every EVERYth system call is tried; each with a restart and with a reboot where every one is. After each crash the profile, and what was switched to, must be one and the same
-generation, the one that the session's state names, and the ledger must tell which and why.
+crashes.py PROGRAMS AGENTD_SOCKET EACH
+Each scenario is recorded once by strace; each of its system calls is a point, known by name and number, at which strace
+kills whoever makes it. A kill at a call that only looks leaves what one at the next call that does something leaves, so
+that those are the points. EACH points of a scenario are tried, evenly over its time, or `all`, each with a restart and
+with a reboot. After each crash the profile (or the files), and what was switched to, must be whole and the one that the
+session's state names, and the ledger must tell which and why.
 """
 
 import concurrent.futures
+import itertools
 import os
 import pathlib
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from checks import Checks  # noqa: E402
+from scenarios import SCENARIOS  # noqa: E402
 from suite import Suite, ask  # noqa: E402
 
-PROGRAMS, AGENTD, EVERY = sys.argv[1], sys.argv[2], int(sys.argv[3])
-WORKERS = max(2, os.cpu_count() or 2)
-SCENARIOS = ("switch", "commit", "back", "child", "child back")
-# After so many in a row that came too late, what is to be cut off has no more system calls.
-TOO_LATE = 8 if EVERY == 1 else 2
+PROGRAMS, AGENTD, EACH = sys.argv[1], sys.argv[2], sys.argv[3]
+WORKERS = 2 * max(2, os.cpu_count() or 2)
+# Calls that nobody else can see: they look, wait, or change the caller's own memory.
+LOOKS = set(
+    "access brk epoll_ctl epoll_wait exit fcntl64 fstat futex getdents64 getegid geteuid getgid getpeername getpgrp "
+    "getpid getppid getrandom getsockname getsockopt gettid getuid lseek madvise mmap mprotect munmap newfstatat "
+    "pidfd_open poll pread64 prctl prlimit64 read readlink readlinkat recvfrom recvmsg restart_syscall rseq "
+    "rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity sched_yield set_robust_list set_tid_address "
+    "sigaltstack stat statx sysinfo uname arch_prctl".split()
+)
+OVER = ("committed", "rolled_back", "failed")
 lock = threading.Lock()
 counted, wrong, states = {}, [], {}
 
 
-class Injected:
-    """strace on a running daemon: the Nth system call of any of its threads is its last. Its children are let go of."""
-
-    def __init__(self, pid, number):
-        self.strace = subprocess.Popen(
-            ["strace", "-qq", "-f", "-b", "execve", "-o", "/dev/null", "-p", str(pid), "-e", "trace=all", "-e", f"inject=all:signal=KILL:when={number}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and self.strace.poll() is None:
-            # All threads are traced once none of them has another tracer, or none.
-            tracers = set()
-            try:
-                for task in os.listdir(f"/proc/{pid}/task"):
-                    with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8") as status:
-                        tracers.add(next(line for line in status if line.startswith("TracerPid")).split()[1])
-            except (FileNotFoundError, ProcessLookupError, StopIteration):
-                return
-            if tracers == {str(self.strace.pid)}:
-                return
-            time.sleep(0.005)
-
-    def end(self):
-        self.strace.terminate()
-        try:
-            self.strace.wait(5)
-        except subprocess.TimeoutExpired:
-            self.strace.kill()
-            self.strace.wait()
-
-
-def begin(suite, profile, path):
-    body = {
-        "plan": "a crash",
-        "apply": {"kind": "nix_profile", "profile": str(profile), "store_path": str(path)},
-        "ttl_secs": 600,
-    }
-    return suite.ask("POST", "/switch/begin", body)
-
-
-def act(suite, scenario, number, profile, green):
-    """Does what is to be cut off. True where something was."""
-    if scenario.startswith("child"):
-        # The child is traced from its first system call on.
-        which = green if scenario == "child" else suite.folder / "store/blue"
-        real = which / "bin/real"
-        os.rename(which / "bin/switch-to-configuration", real)
-        (which / "bin/switch-to-configuration").write_text(
-            "#!/bin/sh\n"
-            f"[ -e {suite.folder}/hit ] && exec {real} \"$@\"\n"
-            f"strace -qq -f -o /dev/null -e inject=all:signal=KILL:when={number} {real} \"$@\"; status=$?\n"
-            f"[ $status = 0 ] || touch {suite.folder}/hit\nexit $status\n"
-        )
-        (which / "bin/switch-to-configuration").chmod(0o755)
-        begun = begin(suite, profile, green)
-        if scenario == "child back" and begun[0] == 200:
-            suite.ask("POST", f"/switch/rollback/{begun[1]['id']}", {})
-        return (suite.folder / "hit").exists()
-    session = None
-    if scenario != "switch":
-        session = begin(suite, profile, green)[1]["id"]
-    injected = Injected(suite.watch.pid, number)
-    try:
-        if scenario == "switch":
-            begin(suite, profile, green)
-        elif scenario == "commit":
-            suite.ask("POST", f"/switch/commit/{session}", {})
-        else:
-            suite.ask("POST", f"/switch/rollback/{session}", {})
-        hit = suite.watch.poll() is not None
-    except ConnectionError:
-        suite.watch.wait(10)
-        hit = True
-    injected.end()
-    return hit
-
-
-def verify(suite, profile, session):
-    """What is wrong, or nothing."""
-    leads = os.path.basename(os.path.realpath(profile))
-    active = suite.active.read_text().strip()
-    expected = "blue"
-    if session is not None:
-        expected = "green" if session["state"] == "committed" else "blue"
-        if session["state"] not in ("committed", "rolled_back", "failed") or session["stranded"]:
-            return f"it ends {session['state']}, stranded {session['stranded']}"
-    if (leads, active) != (expected, expected):
-        return f"it leads to {leads}, {active} is active, and it is {session and session['state']}"
-    return None
-
-
-def told(session):
-    """Whether the ledger has the last move with its reason."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        status, answer = ask(AGENTD, "GET", f"/events/log?type=safe_switch.{session['state']}&limit=1000")
-        events = answer["events"] if status == 200 else []
-        if any(event["payload"].get("session") == session["id"] and event["payload"].get("why") for event in events):
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def crash(scenario, number, after):
+def record(scenario):
+    """Every system call of a scenario that goes well: name and number, in the order in which they come."""
     suite = Suite(PROGRAMS, AGENTD)
     try:
-        profile = suite.profile()
-        green = suite.generation("green")
-        suite.start()
-        hit = act(suite, scenario, number, profile, green)
-        if not hit:
-            return False
-        crashed = read_states(suite)
-        if after == "reboot":
-            suite.kill()
-            suite.kill_guards()
-            for name in ("watch.boot", "watch.sock", "watch.pid"):
-                (suite.run / name).unlink(missing_ok=True)
-            # As a boot does: what the profile leads to is put in force.
-            subprocess.run([os.path.realpath(profile) + "/bin/switch-to-configuration", "switch"], check=False)
-            suite.alone("rollback", "--boot")
-        if suite.watch is None or suite.watch.poll() is not None:
-            suite.start()
-        sessions = suite.sessions()
-        session = None
-        if sessions:
-            session = suite.until_over(sessions[0]["id"], 1 if sessions[0]["state"] == "probation" else 60)
-            if session["state"] == "probation":
-                # It goes on to be watched: whoever asks for it back gets it back.
-                suite.ask("POST", f"/switch/rollback/{session['id']}", {})
-                session = suite.until_over(session["id"])
-        why = verify(suite, profile, session)
-        if why is None and session is not None and not told(session):
-            why = "the ledger does not tell"
-        with lock:
-            counted[scenario, after] = counted.get((scenario, after), 0) + 1
-            states[crashed] = states.get(crashed, 0) + 1
-            if why is not None:
-                wrong.append(f"{scenario} {number} {after}: {why}")
-        return True
-    except Exception as error:  # noqa: BLE001 - one case must not hide the others
-        with lock:
-            wrong.append(f"{scenario} {number} {after}: {type(error).__name__}: {error}")
-        return True
+        one = scenario(suite)
+        one.strace = ["-o", str(one.trace)]
+        one.prepare()
+        one.act(False)
+        calls, seen = {}, []
+        for line in one.trace.read_text(errors="replace").splitlines():
+            thread, _, rest = line.partition(" ")
+            name = rest.lstrip().partition("(")[0]
+            if not name.isidentifier() or name in LOOKS:
+                continue
+            calls[thread, name] = number = calls.get((thread, name), 0) + 1
+            if (name, number) not in seen:
+                seen.append((name, number))
+        return seen
     finally:
         suite.end()
 
 
-def cut_off(scenario):
-    """All of a scenario's crashes: every system call where every one is tried, by turns with a restart and a reboot."""
-    late, number, turn = 0, 1, 0
-    while late < TOO_LATE:
-        for after in ("restart", "reboot") if EVERY == 1 else (("restart", "reboot")[turn % 2],):
-            late = 0 if crash(scenario, number, after) else late + 1
-        number, turn = number + EVERY, turn + 1
+def sampled(points):
+    """Each with what follows it: a restart, a reboot."""
+    if EACH == "all":
+        return [(point, after) for point in points for after in ("restart", "reboot")]
+    count = min(int(EACH), len(points))
+    chosen = [points[(2 * index + 1) * len(points) // (2 * count)] for index in range(count)]
+    return list(zip(chosen, itertools.cycle(("restart", "reboot"))))
 
 
-def read_states(suite):
+def verify(suite, one, session):
+    """What is wrong, or nothing."""
+    if session is not None and (session["state"] not in OVER or session["stranded"]):
+        return f"it ends {session['state']}, stranded {session['stranded']}"
+    expected = "green" if session is not None and session["state"] == "committed" else "blue"
+    found = one.found()
+    if found != {expected}:
+        return f"{sorted(found)} is in force, and it is {session and session['state']}"
+    # A guard looks once a second whether it is needed.
+    deadline = time.monotonic() + 10
+    while (left := suite.leftovers()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return f"left behind: {left}" if left else None
+
+
+def told(session):
+    """Whether the ledger has the last move with its reason."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        status, answer = ask(AGENTD, "GET", f"/events/log?type=safe_switch.{session['state']}&limit=100")
+        events = answer["events"] if status == 200 else []
+        if any(event["payload"].get("session") == session["id"] and event["payload"].get("why") for event in events):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def ended(suite):
+    """The session after all, or nothing where it was not begun. One that goes on to be watched is asked back."""
+    sessions = suite.sessions()
+    if not sessions:
+        return None
+    session = sessions[0]["id"]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        state = suite.ask("GET", f"/switch/status/{session}")[1]
+        if state["state"] in OVER:
+            return state
+        if state["state"] == "probation":
+            suite.ask("POST", f"/switch/rollback/{session}", {})
+        time.sleep(0.02)
+    return state
+
+
+def crash(scenario, point, after):
+    name, number = point
+    suite = Suite(PROGRAMS, AGENTD)
+    try:
+        one = scenario(suite)
+        one.strace = ["-o", str(one.trace), "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"]
+        one.prepare()
+        if not one.act(after == "reboot"):
+            return
+        if suite.watch is None or suite.watch.poll() is not None or after == "reboot":
+            suite.cut()
+        crashed = read_state(suite)
+        if after == "reboot":
+            suite.reboot(one.put_in_force)
+        if suite.watch is None:
+            suite.start()
+        session = ended(suite)
+        why = verify(suite, one, session)
+        if why is None and session is not None and not told(session):
+            why = "the ledger does not tell"
+        with lock:
+            counted[scenario.name, after] = counted.get((scenario.name, after), 0) + 1
+            states[crashed] = states.get(crashed, 0) + 1
+    except Exception as error:  # noqa: BLE001 - one case must not hide the others
+        why = f"{type(error).__name__}: {error}"
+    finally:
+        suite.end()
+    if why is not None:
+        with lock:
+            wrong.append(f"{scenario.name}, {name} {number}, {after}: {why}")
+
+
+def read_state(suite):
     """Where the session stood when it was cut off, as it is on disk."""
     try:
         with sqlite3.connect(f"file:{suite.state}/watch/watch.db?mode=ro", uri=True) as database:
@@ -199,15 +157,30 @@ def read_states(suite):
 def main():
     checks = Checks("crashes")
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(cut_off, SCENARIOS))
+        recorded = list(pool.map(record, SCENARIOS))
+        cases = [
+            (scenario, point, after)
+            for scenario, points in zip(SCENARIOS, recorded)
+            for point, after in sampled(points)
+        ]
+        list(pool.map(lambda case: crash(*case), cases))
     total = sum(counted.values())
-    told_of = ", ".join(f"{name} then {after} {count}" for (name, after), count in sorted(counted.items()))
-    print(f"      {total} crashes: {told_of}", flush=True)
+    for scenario, points in zip(SCENARIOS, recorded):
+        restarts, reboots = (counted.get((scenario.name, after), 0) for after in ("restart", "reboot"))
+        print(f"      {scenario.name}: {len(points)} points, {restarts} then a restart, {reboots} then a reboot", flush=True)
+        checks.check(f"there were crashes within {scenario.name}", restarts > 0 and reboots > 0)
     print(f"      they stood: {', '.join(f'{state} {count}' for state, count in sorted(states.items()))}", flush=True)
-    for scenario in SCENARIOS:
-        found = sum(count for (name, _), count in counted.items() if name == scenario)
-        checks.check(f"there were crashes within {scenario}", found > 0)
-    checks.check(f"after each of {total} crashes one whole generation is in force, and the ledger tells which and why", not wrong, "; ".join(wrong[:5]))
+    for state in ("preparing", "applying", "probation", "rolling_back"):
+        checks.check(f"some were cut off while {state}", states.get(state, 0) > 0, states)
+    checks.check(
+        f"after each of {total} crashes all of one generation is in force, and the ledger tells which and why",
+        not wrong,
+        f"{len(wrong)}: {'; '.join(wrong[:5])}",
+    )
+    if EACH == "all":
+        for why in wrong:
+            print(f"      {why}", flush=True)
+        checks.check("there were 500 or more", total >= 500, total)
     checks.end()
 
 

@@ -15,8 +15,8 @@ if ((EUID != 0)); then
     echo "0 passed, 0 failed, 1 skipped"
     exit 0
 fi
-every=17 slow=100 patience=600
-if [[ ${OSMODA_CASES:-} == all ]]; then every=1 slow=1000 patience=3600; fi
+crashes=4 slow=100 patience=600
+if [[ ${OSMODA_CASES:-} == all ]]; then crashes=all slow=1000 patience=7200; fi
 need python strace openssl
 need_apt nix-bin
 
@@ -27,7 +27,7 @@ at_exit "end_suite '$SUITE' >/dev/null 2>&1"
 agentd=$SUITE/run/agentd.sock
 run_checks looks 120 python3 "$HERE/looks.py" "$BIN" "$agentd"
 run_checks slow "$patience" python3 "$HERE/slow.py" "$BIN" "$agentd" "$slow"
-run_checks crashes "$patience" python3 "$HERE/crashes.py" "$BIN" "$agentd" "$every"
+run_checks crashes "$patience" python3 "$HERE/crashes.py" "$BIN" "$agentd" "$crashes"
 
 # What Nix needs, as a layer over the small Debian of the booted machine.
 keep=$TMP/keep

@@ -105,10 +105,10 @@ class Suite:
     def ask(self, method, target, body=None):
         return ask(self.run / "watch.sock", method, target, body)
 
-    def alone(self, *words):
+    def alone(self, *words, under=()):
         """watch's own program with these words, to its end."""
         return subprocess.run(
-            [self.programs / "osmoda-watch", *words],
+            [*under, self.programs / "osmoda-watch", *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -123,15 +123,40 @@ class Suite:
             self.watch.wait()
             self.watch = None
 
-    def kill_guards(self):
-        """Ends the guards of this suite, by their ids: those whose command line names its folders."""
+    def kill_others(self):
+        """Ends what this suite's daemon started, by ids: whose command line names its folder."""
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                words = (process / "cmdline").read_bytes().split(b"\0")
+                named = str(self.folder).encode() in (process / "cmdline").read_bytes()
+                if named and int(process.name) != os.getpid():
+                    os.kill(int(process.name), signal.SIGKILL)
             except OSError:
                 continue
-            if words[1:2] == [b"guard"] and str(self.state).encode() in words:
-                os.kill(int(process.name), signal.SIGKILL)
+
+    def cut(self):
+        """The power goes: nothing of this suite runs any more."""
+        self.kill()
+        self.kill_others()
+
+    def forget_boot(self):
+        """What a reboot empties."""
+        for name in ("watch.boot", "watch.sock", "watch.pid"):
+            (self.run / name).unlink(missing_ok=True)
+
+    def reboot(self, put_in_force):
+        """After the power went: the next boot, up to the daemon's start."""
+        self.forget_boot()
+        put_in_force()
+        self.alone("rollback", "--boot")
+
+    def leftovers(self):
+        """What a session that is over left behind: locks, alarms, half-written links and files."""
+        left = []
+        for folder in ("state/watch/locks", "state/watch/running", "state/watch/kept", "profiles", "etc"):
+            names = os.listdir(self.folder / folder)
+            left += [name for name in names if not folder.startswith("state") and name.endswith(".osmoda-new")]
+            left += [name for name in names if folder.startswith("state")]
+        return left
 
     def sessions(self):
         return self.ask("GET", "/switch/list")[1]["sessions"]
@@ -147,6 +172,5 @@ class Suite:
             time.sleep(0.02)
 
     def end(self):
-        self.kill()
-        self.kill_guards()
+        self.cut()
         shutil.rmtree(self.folder, ignore_errors=True)

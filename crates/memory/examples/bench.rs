@@ -1,5 +1,5 @@
-//! The speed of memory: `bench text FOLDER`, `bench vectors FILE`, `bench recall FOLDER MODEL COUNT`. scripts/memory-bench.sh runs
-//! it beside its peers and makes the table.
+//! The speed of memory: `bench text DATA`, `bench vectors FILE`, `bench store FOLDER`, `bench recall FOLDER STATIC MODEL COUNT`.
+//! scripts/memory-bench.sh runs it beside its peers and makes the table.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for developers")]
 
@@ -12,7 +12,9 @@ use std::{
 };
 
 use osmoda_api::agentd::{MemoryMode, MemoryNew, MemoryQuery};
-use osmoda_memory::{Keeper, Memories, Vectors};
+use osmoda_ipc::NewEvent;
+use osmoda_ledger::Ledger;
+use osmoda_memory::{Keeper, Memories, Model, Vectors};
 use serde_json::{Value, json};
 use tantivy::{
     Index,
@@ -32,8 +34,11 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["text", data] => text(Path::new(data)),
         ["vectors", file] => vectors(Path::new(file)),
-        ["recall", folder, model, count] => recall(Path::new(folder), Path::new(model), count.parse().unwrap()),
-        _ => panic!("bench text DATA | vectors FILE | recall FOLDER MODEL COUNT"),
+        ["store", folder] => store(Path::new(folder)),
+        ["recall", folder, quick, model, count] => {
+            recall(Path::new(folder), [Path::new(quick), Path::new(model)], count.parse().unwrap());
+        }
+        _ => panic!("bench text DATA | vectors FILE | store FOLDER | recall FOLDER STATIC MODEL COUNT"),
     }
 }
 
@@ -171,8 +176,44 @@ fn vectors(file: &Path) {
     );
 }
 
-/// So many memories with made-up words, embedded by MODEL (a static one, to be done today): what a recall and a store take.
-fn recall(folder: &Path, model: &Path, count: usize) {
+/// What a store takes with the ledger's event that agentd writes of it, against such an event alone.
+fn store(folder: &Path) {
+    let memories = Memories::open(&folder.join("memory")).unwrap();
+    let _keeper = Keeper::start(&memories).unwrap();
+    let ledger = Ledger::open(&folder.join("ledger.db")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let append = || {
+        let payload = json!({ "request_id": "req_01KAQ5E3V2Y8JX1M7N4C9TZB6W", "daemon": "agentd", "ok": true,
+            "result": { "id": "mem_01KAQ5E3V2Y8JX1M7N4C9TZB6W", "status": "stored" } });
+        let event = NewEvent { kind: "memory_store.outcome".into(), actor: "agent:claude".into(), payload };
+        runtime.block_on(ledger.append(event)).unwrap();
+    };
+    let remember = |number: &usize| {
+        let summary = format!("The machine number {number} was seen, and its fans were loud");
+        memories.store(MemoryNew { summary, ..MemoryNew::default() }).unwrap();
+    };
+    let rounds: Vec<(f64, f64)> = (0..=3 * ROUNDS)
+        .map(|round| {
+            let numbers: Vec<usize> = (0..20).map(|number| round * 20 + number).collect();
+            let ours = each(&numbers, |number| {
+                remember(number);
+                append();
+            });
+            (ours, each(&numbers, |_| append()))
+        })
+        .skip(1)
+        .collect();
+    println!(
+        "{}",
+        json!({ "name": "store", "ours_us": median(rounds.iter().map(|round| round.0).collect()),
+            "append_us": median(rounds.iter().map(|round| round.1).collect()),
+            "ratio": median(rounds.iter().map(|(ours, append)| ours / append).collect()) })
+    );
+}
+
+/// So many memories with made-up words: what a recall, a store and a look at the health take. The vectors come from a static
+/// model, to be there today, and the queries' from MODEL, which has as many dimensions; a scan takes as long for any numbers.
+fn recall(folder: &Path, [quick, model]: [&Path; 2], count: usize) {
     let word = |number: usize| {
         format!("w{}", (number.wrapping_mul(2_654_435_761) >> 7) % (number % 97 + 3).pow(3).min(50_000))
     };
@@ -187,20 +228,32 @@ fn recall(folder: &Path, model: &Path, count: usize) {
             ..MemoryQuery::default()
         })
         .collect();
-    let keyword = each(&queries, |query| {
-        drop(black_box(
-            memories.recall(&MemoryQuery { mode: Some(MemoryMode::Keyword), ..query.clone() }, 0.0).unwrap(),
-        ));
-    });
-    memories.install_model(model).unwrap();
+    let ask = |memories: &Memories, mode| {
+        each(&queries, |query| {
+            drop(black_box(memories.recall(&MemoryQuery { mode: Some(mode), ..query.clone() }, 0.0).unwrap()));
+        })
+    };
+    let keyword = ask(&memories, MemoryMode::Keyword);
+    memories.install_model(quick).unwrap();
     while memories.embed_some().unwrap() {}
-    let hybrid = each(&queries, |query| drop(black_box(memories.recall(query, 0.0).unwrap())));
+    drop(memories);
+    let computed = Model::load(model).unwrap().facts.sha256;
+    let vectors = rusqlite::Connection::open(folder.join("vectors.db")).unwrap();
+    vectors.execute("UPDATE model SET sha256 = ?1", [computed]).unwrap();
+    drop(vectors);
+    let memories = Memories::open(folder).unwrap();
+    memories.install_model(model).unwrap();
+    assert_eq!(memories.health().unwrap().to_embed, 0);
+    let hybrid = ask(&memories, MemoryMode::Hybrid);
+    let semantic = ask(&memories, MemoryMode::Semantic);
+    let health = each(&queries, |_| drop(black_box(memories.health().unwrap())));
     let _keeper = Keeper::start(&memories).unwrap();
     let store = each(&(0..200).collect::<Vec<u32>>(), |number| {
         memories.store(MemoryNew { summary: format!("a new memory number {number}"), ..MemoryNew::default() }).unwrap();
     });
     println!(
         "{}",
-        json!({ "name": "recall", "memories": count, "keyword_us": keyword, "hybrid_us": hybrid, "store_us": store, "reindex_per_s": count as f64 / done.seconds })
+        json!({ "name": "recall", "memories": count, "keyword_us": keyword, "semantic_us": semantic, "hybrid_us": hybrid,
+            "store_us": store, "health_us": health, "reindex_per_s": count as f64 / done.seconds })
     );
 }

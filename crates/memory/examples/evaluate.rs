@@ -23,6 +23,13 @@ use tantivy::{
 
 const DEPTH: u32 = 100;
 
+/// A text with its id, and the conversation that it is from.
+struct Doc {
+    id: String,
+    text: String,
+    session: Option<String>,
+}
+
 type Ranking = Vec<String>;
 type Judged = HashMap<String, u32>;
 
@@ -31,7 +38,8 @@ fn main() {
     let [_, work, model, name, data] = &arguments[..] else { panic!("evaluate WORK MODEL NAME DATA") };
     let data = Path::new(data);
     let docs = lines(&data.join("docs.jsonl"));
-    let queries = lines(&data.join("queries.jsonl"));
+    let queries: Vec<(String, String)> =
+        lines(&data.join("queries.jsonl")).into_iter().map(|query| (query.id, query.text)).collect();
     let mut judged: HashMap<String, Judged> = HashMap::new();
     for line in fs::read_to_string(data.join("qrels.tsv")).unwrap().lines() {
         let fields: Vec<&str> = line.split('\t').collect();
@@ -69,21 +77,22 @@ fn main() {
     }
 }
 
-fn lines(path: &Path) -> Vec<(String, String)> {
+fn lines(path: &Path) -> Vec<Doc> {
     let text = fs::read_to_string(path).unwrap();
     let read = |line: &str| {
         let value: Value = serde_json::from_str(line).unwrap();
-        (value["id"].as_str().unwrap().to_owned(), value["text"].as_str().unwrap().to_owned())
+        let word = |key: &str| value[key].as_str().map(str::to_owned);
+        Doc { id: word("id").unwrap(), text: word("text").unwrap(), session: word("session") }
     };
     text.lines().map(read).collect()
 }
 
 /// Every text as a memory's file, indexed and embedded as agentd would.
-fn remember(folder: &Path, model: &Path, docs: &[(String, String)]) -> Memories {
+fn remember(folder: &Path, model: &Path, docs: &[Doc]) -> Memories {
     let notes = folder.join("notes/evaluation");
     let _ = fs::remove_dir_all(folder.join("notes"));
     fs::create_dir_all(&notes).unwrap();
-    for (id, text) in docs {
+    for Doc { id, text, session } in docs {
         // The first words are the summary; all of it is searched.
         let text = text.replace('\n', " ");
         let cut = text
@@ -94,7 +103,12 @@ fn remember(folder: &Path, model: &Path, docs: &[(String, String)]) -> Memories 
             .unwrap_or(text.len());
         fs::write(
             notes.join(format!("{id}.md")),
-            format!("---\nid: {id}\ncreated: \"2026-01-01T00:00:00Z\"\n---\n# {}\n\n{}\n", &text[..cut], &text[cut..]),
+            format!(
+                "---\nid: {id}\ncreated: \"2026-01-01T00:00:00Z\"\n{}---\n# {}\n\n{}\n",
+                session.as_ref().map(|session| format!("tags: [\"session:{session}\"]\n")).unwrap_or_default(),
+                &text[..cut],
+                &text[cut..]
+            ),
         )
         .unwrap();
     }
@@ -149,7 +163,7 @@ struct Tantivy {
 }
 
 impl Tantivy {
-    fn new(docs: &[(String, String)]) -> Self {
+    fn new(docs: &[Doc]) -> Self {
         let mut schema = Schema::builder();
         let id = schema.add_text_field("id", STRING | STORED);
         let indexing = TextFieldIndexing::default()
@@ -158,7 +172,7 @@ impl Tantivy {
         let body = schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing));
         let index = Index::create_in_ram(schema.build());
         let mut writer = index.writer_with_num_threads(1, 50 << 20).unwrap();
-        for (name, text) in docs {
+        for Doc { id: name, text, .. } in docs {
             writer.add_document(doc!(id => name.as_str(), body => text.as_str())).unwrap();
         }
         writer.commit().unwrap();

@@ -1,29 +1,43 @@
 //! One order from two legs.
 //!
 //! Both legs are brought to numbers that mean the same for every query: words to the share of the query's rarity that a text
-//! answers, meaning to the cosine. They are added with weights. Then the first texts are asked what they have in common
+//! answers, meaning to the cosine; and the query's words that stand in the text as they were written, not only by their stem.
+//! They are added with weights. A long question is about a matter, and then the first texts are asked what they have in common
 //! (pseudo relevance feedback): their direction goes into the query's vector, their telling words into its words, and every
-//! candidate is measured again. The weights were found on one half of each evaluation's queries; docs/memory.md has the results
-//! of the other half.
+//! candidate is measured again. In the end texts of one conversation share in the best of them. The weights were found on one
+//! half of each evaluation's queries; docs/memory.md has the results of the other half.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use osmoda_api::agentd::MemoryMode;
 
 use crate::{
-    MemoryError, embed,
+    MemoryError,
+    candidates::{Candidate, Texts},
+    embed,
     indexes::Indexes,
     recall::Look,
-    text::{Weighted, is_stop_word},
+    text::{Counted, Weighted, is_stop_word},
 };
 
-/// What words give; meaning gives the rest.
-const KEYWORD: f64 = 0.3;
+/// What words give.
+const KEYWORD: f64 = 0.28;
+/// What words give that are written as they were asked for.
+const WRITTEN: f64 = 0.06;
+/// What meaning gives.
+const MEANING: f64 = 0.66;
 /// What is measured again with feedback counts so much at most, and what was asked the rest.
 const FEEDBACK: f64 = 0.7;
 /// How far the first text stands out of those behind it, as a share of its score: below, feedback counts whole; above, the
 /// query has one answer, and others only lead away from it.
-const STANDS_OUT: std::ops::Range<f64> = 0.1..0.3;
+const STANDS_OUT: Range<f64> = 0.2..0.5;
+/// How many words a question has: a few name a thing, many tell of a matter, where feedback counts whole.
+const WORDS_ASKED: Range<f64> = 4.0..8.0;
+/// What the best text of the same conversation gives to each of it.
+const SESSION: f64 = 0.3;
 /// How many first texts feed back.
 const FEEDBACK_TEXTS: usize = 5;
 /// How many of their words.
@@ -32,20 +46,6 @@ const FEEDBACK_WORDS: usize = 30;
 const QUERY_STAYS: f32 = 0.5;
 /// After so long a memory is half as recent.
 const HALF_LIFE_DAYS: f64 = 30.0;
-
-/// What is known of a row before it is scored.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Candidate {
-    pub(crate) row: u64,
-    pub(crate) bm25: f32,
-    pub(crate) cosine: Option<f32>,
-    /// The share of the rarity of the query's and the feedback's words.
-    feedback_words: f64,
-    /// The cosine to the query with feedback.
-    feedback_cosine: Option<f32>,
-    pub(crate) keyword_rank: Option<u32>,
-    pub(crate) vector_rank: Option<u32>,
-}
 
 /// What a row's score is made of.
 #[derive(Clone, Debug, Default)]
@@ -57,15 +57,10 @@ pub(crate) struct Scored {
     pub(crate) keyword_part: f64,
     pub(crate) vector_part: f64,
     pub(crate) feedback_part: f64,
+    pub(crate) session_part: f64,
     pub(crate) recency_factor: f64,
     pub(crate) keyword_rank: Option<u32>,
     pub(crate) vector_rank: Option<u32>,
-}
-
-impl Candidate {
-    pub(crate) fn of(row: u64) -> Self {
-        Self { row, ..Self::default() }
-    }
 }
 
 /// A query with what its first results have in common.
@@ -74,23 +69,6 @@ pub(crate) struct Feedback {
     pub(crate) weight: f64,
     pub(crate) direction: Vec<f32>,
     words: Vec<Weighted>,
-}
-
-/// The texts of candidates, read once.
-#[derive(Default)]
-pub(crate) struct Texts(HashMap<u64, String>);
-
-impl Texts {
-    fn read(&mut self, indexes: &Indexes, candidates: &[Candidate]) -> Result<(), MemoryError> {
-        let unread: Vec<u64> =
-            candidates.iter().map(|candidate| candidate.row).filter(|row| !self.0.contains_key(row)).collect();
-        self.0.extend(indexes.catalog.rows(&unread)?.into_iter().map(|row| (row.row, row.text())));
-        Ok(())
-    }
-
-    fn of(&self, row: u64) -> &str {
-        self.0.get(&row).map_or("", String::as_str)
-    }
 }
 
 /// Measures what a leg did not bring, so that no candidate is judged by one leg alone.
@@ -107,8 +85,8 @@ pub(crate) fn complete(
         candidate.cosine = candidate.cosine.or(cosine);
     }
     let unknown: Vec<usize> = (0..candidates.len()).filter(|at| candidates[*at].keyword_rank.is_none()).collect();
-    let given: Vec<&str> = unknown.iter().map(|at| texts.of(candidates[*at].row)).collect();
-    for (at, score) in unknown.into_iter().zip(indexes.text.score(&look.words, &given)?) {
+    let scores = indexes.text.score(&look.words, unknown.iter().map(|at| &texts.of(candidates[*at].row).counted))?;
+    for (at, score) in unknown.into_iter().zip(scores) {
         candidates[at].bm25 = score;
     }
     Ok(())
@@ -127,7 +105,7 @@ pub(crate) fn feedback(
     let mut first: Vec<(f64, u64)> =
         candidates.iter().map(|candidate| (asked(candidate, rarity), candidate.row)).collect();
     first.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
-    let weight = feedback_weight(&first);
+    let weight = feedback_weight(&first, look.words.len());
     if weight <= 0.0 {
         return Ok(None);
     }
@@ -147,39 +125,33 @@ pub(crate) fn feedback(
         *number = QUERY_STAYS * asked + (1.0 - QUERY_STAYS) * *number;
     }
     embed::normalise(&mut direction);
-    let words = common_words(indexes, look, rows.iter().map(|row| texts.of(*row)))?;
+    let words = common_words(indexes, look, rows.iter().map(|row| &texts.of(*row).counted))?;
     Ok(Some(Feedback { weight, direction, words }))
 }
 
-/// How much feedback counts, given the scores of what was asked, best first.
-fn feedback_weight(first: &[(f64, u64)]) -> f64 {
+/// How much feedback counts, given the scores of what was asked, best first, and how many words were asked for.
+fn feedback_weight(first: &[(f64, u64)], words: usize) -> f64 {
     let Some(((best, _), rest)) = first.split_first() else { return 0.0 };
     let behind = &rest[..rest.len().min(FEEDBACK_TEXTS)];
     if behind.is_empty() || *best <= 0.0 {
         return 0.0;
     }
     let mean = behind.iter().map(|(score, _)| score).sum::<f64>() / behind.len() as f64;
-    let standing = (best - mean) / best;
-    FEEDBACK * ((STANDS_OUT.end - standing) / (STANDS_OUT.end - STANDS_OUT.start)).clamp(0.0, 1.0)
+    let within = |range: Range<f64>, number: f64| ((number - range.start) / (range.end - range.start)).clamp(0.0, 1.0);
+    let standing = within(STANDS_OUT, (best - mean) / best);
+    FEEDBACK * (1.0 - standing) * within(WORDS_ASKED, words as f64)
 }
 
 /// The query's words and the telling words of texts, each side with its share of the weight.
 fn common_words<'a>(
     indexes: &Indexes,
     look: &Look,
-    texts: impl Iterator<Item = &'a str>,
+    texts: impl Iterator<Item = &'a Counted>,
 ) -> Result<Vec<Weighted>, MemoryError> {
     let mut shares: HashMap<String, f32> = HashMap::new();
     for text in texts {
-        let (mut counts, mut length) = (HashMap::<String, f32>::new(), 0.0_f32);
-        indexes.text.words().each(text, |word| {
-            length += 1.0;
-            if word.len() > 1 && !is_stop_word(word) {
-                *counts.entry(word.to_owned()).or_default() += 1.0;
-            }
-        });
-        for (word, count) in counts {
-            *shares.entry(word).or_default() += count / length;
+        for (word, count) in text.counts.iter().filter(|(word, _)| word.len() > 1 && !is_stop_word(word)) {
+            *shares.entry(word.clone()).or_default() += *count as f32 / text.length as f32;
         }
     }
     let shares: Vec<Weighted> = shares.into_iter().collect();
@@ -208,8 +180,7 @@ pub(crate) fn measure_again(
     texts: &Texts,
 ) -> Result<(), MemoryError> {
     let rows: Vec<u64> = candidates.iter().map(|candidate| candidate.row).collect();
-    let given: Vec<&str> = rows.iter().map(|row| texts.of(*row)).collect();
-    let scores = indexes.text.score(&feedback.words, &given)?;
+    let scores = indexes.text.score(&feedback.words, rows.iter().map(|row| &texts.of(*row).counted))?;
     let rarity = total_rarity(indexes, &feedback.words)?;
     let cosines = indexes.vectors.cosines(&feedback.direction, &rows);
     for ((candidate, score), cosine) in candidates.iter_mut().zip(scores).zip(cosines) {
@@ -221,7 +192,9 @@ pub(crate) fn measure_again(
 
 /// The score of what was asked, before any feedback.
 fn asked(candidate: &Candidate, rarity: f64) -> f64 {
-    KEYWORD * f64::from(candidate.bm25) / rarity + (1.0 - KEYWORD) * f64::from(candidate.cosine.unwrap_or_default())
+    KEYWORD * f64::from(candidate.bm25) / rarity
+        + WRITTEN * candidate.written
+        + MEANING * f64::from(candidate.cosine.unwrap_or_default())
 }
 
 /// What a text of average length would score that has each word once.
@@ -231,19 +204,21 @@ fn total_rarity(indexes: &Indexes, words: &[Weighted]) -> Result<f64, MemoryErro
     Ok(f64::from(total.max(f32::MIN_POSITIVE)))
 }
 
-/// The candidates by their scores, best first; `feedback` is how much that counts.
+/// The candidates by their scores, best first; `feedback` is how much that counts. `texts` are known in hybrid recall alone.
 pub(crate) fn score(
     indexes: &Indexes,
     look: &Look,
     candidates: &[Candidate],
     feedback: f64,
+    texts: &Texts,
 ) -> Result<Vec<Scored>, MemoryError> {
     let rarity = total_rarity(indexes, &look.words)?;
     let (keyword, vector, feedback) = match look.mode {
         MemoryMode::Keyword => (1.0, 0.0, 0.0),
         MemoryMode::Semantic => (0.0, 1.0, 0.0),
-        MemoryMode::Hybrid => ((1.0 - feedback) * KEYWORD, (1.0 - feedback) * (1.0 - KEYWORD), feedback),
+        MemoryMode::Hybrid => ((1.0 - feedback) * KEYWORD, (1.0 - feedback) * MEANING, feedback),
     };
+    let is_hybrid = look.mode == MemoryMode::Hybrid;
     let best = |cosine: fn(&Candidate) -> Option<f32>| candidates.iter().filter_map(cosine).fold(0.0, f32::max);
     let (best_cosine, best_again) = (best(|one| one.cosine), best(|one| one.feedback_cosine));
     // What was stored a moment ago has no vector yet: it is taken to mean as much as its words say.
@@ -258,9 +233,9 @@ pub(crate) fn score(
             let again_cosine = candidate
                 .feedback_cosine
                 .map_or_else(|| guess(candidate.feedback_words.max(share), best_again), f64::from);
-            let keyword_part = keyword * share;
+            let keyword_part = keyword * share + if is_hybrid { WRITTEN * candidate.written } else { 0.0 };
             let vector_part = vector * cosine;
-            let again = KEYWORD * candidate.feedback_words + (1.0 - KEYWORD) * again_cosine;
+            let again = KEYWORD * candidate.feedback_words + MEANING * again_cosine;
             let feedback_part = feedback * again;
             Scored {
                 row: candidate.row,
@@ -270,14 +245,33 @@ pub(crate) fn score(
                 keyword_part,
                 vector_part,
                 feedback_part,
+                session_part: 0.0,
                 recency_factor: 1.0,
                 keyword_rank: candidate.keyword_rank,
                 vector_rank: candidate.vector_rank,
             }
         })
         .collect();
+    share_in_sessions(&mut scored, texts);
     scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.row.cmp(&a.row)));
     Ok(scored)
+}
+
+/// Lets each text share in the best one of its conversation: what was said around an answer belongs to it.
+fn share_in_sessions(scored: &mut [Scored], texts: &Texts) {
+    let mut best: HashMap<&str, f64> = HashMap::new();
+    for one in scored.iter() {
+        if let Some(session) = texts.session(one.row) {
+            let best = best.entry(session).or_default();
+            *best = best.max(one.score);
+        }
+    }
+    for one in scored {
+        if let Some(best) = texts.session(one.row).and_then(|session| best.get(session)) {
+            one.session_part = SESSION * (best - one.score);
+            one.score += one.session_part;
+        }
+    }
 }
 
 /// Lets newer ones count more, and brings the score between 0 and 1.
@@ -295,15 +289,18 @@ mod tests {
     #[test]
     fn feedback_counts_where_no_text_stands_out() {
         let scores = |scores: &[f64]| scores.iter().map(|score| (*score, 0)).collect::<Vec<_>>();
-        for (first, expected) in [
-            (vec![], 0.0),
-            (vec![0.9], 0.0),
-            (vec![0.0, 0.0], 0.0),
-            (vec![0.5, 0.49, 0.48, 0.47, 0.46, 0.45, 0.1], 0.7),
-            (vec![0.5, 0.4, 0.4, 0.4, 0.4, 0.4], 0.35),
-            (vec![0.9, 0.5, 0.5, 0.5, 0.5, 0.5], 0.0),
+        let near = vec![0.5, 0.49, 0.48, 0.47, 0.46, 0.45, 0.1];
+        for (first, words, expected) in [
+            (vec![], 9, 0.0),
+            (vec![0.9], 9, 0.0),
+            (vec![0.0, 0.0], 9, 0.0),
+            (near.clone(), 9, 0.7),
+            (near.clone(), 6, 0.35),
+            (near, 3, 0.0),
+            (vec![1.0, 0.65, 0.65, 0.65, 0.65, 0.65], 9, 0.35),
+            (vec![0.9, 0.4, 0.4, 0.4, 0.4, 0.4], 9, 0.0),
         ] {
-            assert!((feedback_weight(&scores(&first)) - expected).abs() < 1e-9, "{first:?}");
+            assert!((feedback_weight(&scores(&first), words) - expected).abs() < 1e-9, "{words} {first:?}");
         }
     }
 

@@ -14,6 +14,8 @@ const LONGEST_DETAIL: usize = 65_536;
 const LONGEST_WORD: usize = 64;
 const LONGEST_KEY: usize = 128;
 const MOST_TAGS: usize = 32;
+/// A tag that begins so names the conversation that a memory is from.
+pub(crate) const SESSION: &str = "session:";
 
 /// A memory as its file has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,16 +144,8 @@ impl Note {
 
     /// What is searched.
     pub(crate) fn text(&self) -> String {
-        let mut text = self.summary.clone();
-        for part in [self.detail.as_deref(), self.category.as_deref(), self.key.as_deref()].into_iter().flatten() {
-            text.push('\n');
-            text.push_str(part);
-        }
-        for tag in &self.tags {
-            text.push(' ');
-            text.push_str(tag);
-        }
-        text
+        let parts = [self.detail.as_deref(), self.category.as_deref(), self.key.as_deref()];
+        searched(&self.summary, parts, &self.tags)
     }
 
     /// The same for what says the same: letters and digits in lower case, one space between words.
@@ -190,6 +184,20 @@ impl Note {
             file,
         }
     }
+}
+
+/// What is searched of a memory or a part of a document. The name of a conversation is nothing that anybody looks for.
+pub(crate) fn searched(summary: &str, parts: [Option<&str>; 3], tags: &[String]) -> String {
+    let mut text = summary.to_owned();
+    for part in parts.into_iter().flatten() {
+        text.push('\n');
+        text.push_str(part);
+    }
+    for tag in tags.iter().filter(|tag| !tag.starts_with(SESSION)) {
+        text.push(' ');
+        text.push_str(tag);
+    }
+    text
 }
 
 /// Words as they are compared. Numbers keep what stands inside them: 10.0.0.5 is not 10.0.05.

@@ -7,11 +7,12 @@ use osmoda_api::agentd::{MemoryKind, MemoryMode, MemoryQuery, MemoryResult, Memo
 
 use crate::{
     Memories, MemoryError,
+    candidates::{Candidate, Texts},
     catalog::Row,
     embed,
     filter::Filter,
     folder::Stamp,
-    fusion::{self, Candidate, Scored, Texts},
+    fusion::{self, Scored},
     indexes::Indexes,
     snippet::snippet,
     text::{Weighted, Words},
@@ -21,7 +22,7 @@ use crate::{
 const DEPTH: usize = 100;
 const MOST_RESULTS: u32 = 100;
 const LONGEST_QUERY: usize = 100_000;
-/// What a model reads of a query; more would only cost time.
+/// What a model reads of a query, and what is looked for as it is written; more would only cost time.
 const LONGEST_MEANING: usize = 2_000;
 /// Texts nearer to each other than this say the same.
 const SAME: f32 = 0.95;
@@ -36,6 +37,8 @@ pub(crate) fn time_text(milliseconds: i64) -> String {
 pub(crate) struct Look {
     pub(crate) mode: MemoryMode,
     pub(crate) words: Vec<Weighted>,
+    /// The beginning of the query as it was written.
+    pub(crate) asked: String,
     pub(crate) vector: Option<Vec<f32>>,
     pub(crate) filter: Filter,
     pub(crate) recency: f64,
@@ -91,7 +94,8 @@ impl Memories {
             return Err(MemoryError::EmptyQuery);
         }
         let asked = query.mode.unwrap_or_default();
-        let mut look = Look { mode: asked, words, vector: None, filter, recency, note: None };
+        let beginning = query.query[..query.query.floor_char_boundary(LONGEST_MEANING)].to_owned();
+        let mut look = Look { mode: asked, words, asked: beginning, vector: None, filter, recency, note: None };
         if asked == MemoryMode::Keyword {
             return Ok(look);
         }
@@ -102,8 +106,7 @@ impl Memories {
         };
         match self.model() {
             Some(model) => {
-                let text = &query.query[..query.query.floor_char_boundary(LONGEST_MEANING)];
-                look.vector = Some(model.embed_one(text)?);
+                look.vector = Some(model.embed_one(&look.asked)?);
             }
             None if asked == MemoryMode::Semantic => return Err(MemoryError::NoModel(why)),
             None => {
@@ -162,8 +165,9 @@ pub(crate) fn order(indexes: &Indexes, look: &Look, most: usize) -> Result<Vec<(
         candidates[place].vector_rank = u32::try_from(rank + 1).ok();
     }
     let mut weight = 0.0;
+    let mut texts = Texts::default();
     if look.mode == MemoryMode::Hybrid {
-        let mut texts = Texts::default();
+        texts = Texts::new(indexes, look)?;
         if let Some(feedback) = fusion::feedback(indexes, look, &mut candidates, &mut texts)? {
             for (row, _) in near(&feedback.direction) {
                 at(row, &mut candidates);
@@ -173,7 +177,7 @@ pub(crate) fn order(indexes: &Indexes, look: &Look, most: usize) -> Result<Vec<(
             fusion::measure_again(indexes, &feedback, &mut candidates, &texts)?;
         }
     }
-    let scored = fusion::score(indexes, look, &candidates, weight)?;
+    let scored = fusion::score(indexes, look, &candidates, weight, &texts)?;
     // Twice as many as wanted: some say the same, or are over.
     let rows: Vec<u64> = scored.iter().take(most * 2 + 20).map(|scored| scored.row).collect();
     let now = Timestamp::now().as_millisecond();
@@ -241,6 +245,7 @@ fn tell(indexes: &Indexes, row: Row, scored: &Scored, wanted: &HashSet<&str>, wi
         keyword_part: scored.keyword_part,
         vector_part: scored.vector_part,
         feedback_part: scored.feedback_part,
+        session_part: scored.session_part,
         recency_factor: scored.recency_factor,
         matched,
     });

@@ -12,6 +12,7 @@ mod grant;
 mod group;
 mod hand;
 mod host;
+mod init;
 pub mod inside;
 mod limits;
 mod plan;
@@ -25,8 +26,9 @@ mod wire;
 pub use self::{
     account::{AccountError, become_account},
     hand::{connect, read_reply},
+    init::Init,
     limits::{Limit, Limits},
     plan::{Access, Ended, Grant, LONGEST_COMMAND, Layer, MOST_GRANTS, Network, Outcome, Plan, Refusal, Reply, Ring},
-    serve::{ServeError, Settings, own_init, serve},
+    serve::{ServeError, Settings, serve},
     wire::{LONGEST_FRAME, frame},
 };

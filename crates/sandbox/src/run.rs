@@ -27,6 +27,7 @@ use crate::{
     grant,
     group::{Group, Groups},
     host::Host,
+    init::Init,
     limits::{Limit, Limits},
     plan::{Ended, Layer, Outcome, Plan, Refusal},
     report::{self, Line},
@@ -47,7 +48,7 @@ const DYING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) bwrap: PathBuf,
-    pub(crate) init: OwnedFd,
+    pub(crate) init: Init,
     pub(crate) host: Host,
     pub(crate) filter: Vec<u8>,
     pub(crate) groups: Option<Groups>,
@@ -125,11 +126,12 @@ fn start(
     let filter = filled(&place.filter)?;
     let etc = ETC.map(|(_, text)| filled(text.as_bytes()));
     let etc: Vec<OwnedFd> = etc.into_iter().collect::<io::Result<_>>()?;
+    let init = place.init.give()?;
     let libraries = File::open("/etc/ld.so.cache").ok();
     let mut numbers = [0; ETC.len()];
     numbers.iter_mut().zip(&etc).for_each(|(number, fd)| *number = fd.as_raw_fd());
     let handed = Handed {
-        init: place.init.as_raw_fd(),
+        init: &init,
         filter: filter.as_raw_fd(),
         report: report_end.as_raw_fd(),
         leash: leash_end.as_raw_fd(),
@@ -138,7 +140,7 @@ fn start(
         proxy: proxy.map(AsRawFd::as_raw_fd),
         grants: held,
     };
-    let mut kept = vec![place.init.as_fd(), filter.as_fd(), report_end.as_fd(), leash_end.as_fd()];
+    let mut kept = vec![init.file.as_fd(), filter.as_fd(), report_end.as_fd(), leash_end.as_fd()];
     kept.extend(etc.iter().chain(proxy).chain(held.iter().map(|held| &held.file)).map(AsFd::as_fd));
     kept.extend(libraries.as_ref().map(AsFd::as_fd));
     let gate = group.as_ref().map(|_| pipe()).transpose()?;

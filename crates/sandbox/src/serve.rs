@@ -18,12 +18,10 @@ use std::{
 
 use nix::{
     cmsg_space,
-    fcntl::{OFlag, open},
     sys::socket::{
         ControlMessageOwned, MsgFlags, getsockopt, recvmsg,
         sockopt::{AcceptConn, PeerCredentials},
     },
-    sys::stat::Mode,
     unistd::Uid,
 };
 
@@ -31,6 +29,7 @@ use crate::{
     filter,
     group::Groups,
     host::Host,
+    init::Init,
     plan::{Layer, Plan, Refusal, Reply},
     run::{Place, find_bwrap, run},
     watch, wire,
@@ -44,8 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What the runner is started with.
 #[derive(Debug)]
 pub struct Settings {
-    /// Process 1 of every sandbox, from [`own_init`].
-    pub init: OwnedFd,
+    /// Process 1 of every sandbox.
+    pub init: Init,
     /// Sandboxes at a time.
     pub most: usize,
     /// osmoda's own folders, which no capability opens.
@@ -157,19 +156,6 @@ impl Place {
         }
         let filter = filter::bytes().map_err(|why| Refusal::layer(Layer::Seccomp, why))?;
         Ok(Self { bwrap, init: settings.init, host, filter, groups: Groups::take(), own: settings.own })
-    }
-}
-
-/// Opens the program beside this one that becomes process 1. To be done before root is given up: a folder on the way to it
-/// may be closed to others.
-pub fn own_init() -> io::Result<OwnedFd> {
-    let path = std::env::current_exe()?.with_file_name("osmoda-sandbox-init");
-    match open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
-        Ok(file) => Ok(file),
-        Err(errno) => Err(io::Error::new(
-            io::Error::from(errno).kind(),
-            format!("{}: {errno}; install osmoda anew", path.display()),
-        )),
     }
 }
 

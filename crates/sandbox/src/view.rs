@@ -9,6 +9,7 @@ use crate::{
     direct,
     grant::Held,
     host::Host,
+    init::Given,
     plan::{Access, Network, Plan, Ring},
 };
 
@@ -40,7 +41,7 @@ const ETC_FOLDERS_OF_NETWORK: [&str; 3] = ["/etc/ssl/certs", "/etc/pki/tls/certs
 #[derive(Debug)]
 pub(crate) struct Handed<'a> {
     /// Process 1's program.
-    pub(crate) init: RawFd,
+    pub(crate) init: &'a Given,
     pub(crate) filter: RawFd,
     pub(crate) report: RawFd,
     pub(crate) leash: RawFd,
@@ -101,7 +102,12 @@ pub(crate) fn arguments(plan: &Plan, host: &Host, handed: &Handed<'_>) -> Vec<Os
     for folder in [WORK, HOME, "/tmp", "/dev/shm"] {
         to.words(["--size", &space, "--tmpfs", folder]);
     }
-    to.words(["--ro-bind-fd", &handed.init.to_string(), INIT]);
+    let init = handed.init.file.as_raw_fd().to_string();
+    if handed.init.is_content {
+        to.words(["--perms", "0555", "--ro-bind-data", &init, INIT]);
+    } else {
+        to.words(["--ro-bind-fd", &init, INIT]);
+    }
     for held in handed.grants {
         let bind = if held.grant.access == Access::Write { "--bind-fd" } else { "--ro-bind-fd" };
         to.add([OsStr::new(bind), OsStr::new(&held.file.as_raw_fd().to_string()), held.grant.path.as_os_str()]);
@@ -187,8 +193,9 @@ mod tests {
     fn text(plan: &Plan, grants: &[Held]) -> String {
         let host =
             Host { folders: vec!["/usr".into()], links: vec![("/bin".into(), "usr/bin".into())], path: "/bin".into() };
+        let init = Given { file: std::fs::File::open("/").unwrap().into(), is_content: false };
         let handed = Handed {
-            init: 9,
+            init: &init,
             filter: 10,
             report: 11,
             leash: 16,

@@ -30,10 +30,13 @@ impl Runner {
     }
 
     fn with(arguments: &[&str]) -> Self {
-        let (door, theirs) = UnixStream::pair().unwrap();
-        let program = env!("CARGO_BIN_EXE_osmoda-sandbox");
         // Beside it, where it looks.
         assert!(Path::new(env!("CARGO_BIN_EXE_osmoda-sandbox-init")).exists());
+        Self::from_program(Path::new(env!("CARGO_BIN_EXE_osmoda-sandbox")), arguments)
+    }
+
+    fn from_program(program: &Path, arguments: &[&str]) -> Self {
+        let (door, theirs) = UnixStream::pair().unwrap();
         let process = Command::new(program).args(arguments).stdin(OwnedFd::from(theirs)).spawn().unwrap();
         Self { process, door }
     }
@@ -99,6 +102,20 @@ fn output_and_exit_codes_come_back_and_the_folder_is_its_own() {
     assert!(said.starts_with("/sandbox\n1000\n1000\n/home/sandbox\n"), "{said}");
     assert!(said.ends_with("sandbox\nx\nrun\n"), "{said}");
     assert_eq!(runner.sh("ls -A /sandbox").stdout, "", "nothing stays");
+}
+
+#[test]
+fn programs_in_a_folder_that_is_closed_to_others_run_sandboxes_too() {
+    let home = tempfile::tempdir().unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    for program in [env!("CARGO_BIN_EXE_osmoda-sandbox"), env!("CARGO_BIN_EXE_osmoda-sandbox-init")] {
+        fs::copy(program, home.path().join(Path::new(program).file_name().unwrap())).unwrap();
+    }
+    let runner = Runner::from_program(&home.path().join("osmoda-sandbox"), &[]);
+    for _ in 0..2 {
+        let outcome = runner.sh("echo in; echo changed >/.osmoda-sandbox-init");
+        assert_eq!((outcome.stdout.as_str(), outcome.ended), ("in\n", Ended::Exit(2)), "{outcome:?}");
+    }
 }
 
 #[test]

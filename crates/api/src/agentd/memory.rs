@@ -216,6 +216,8 @@ pub struct MemoryWhy {
     pub vector_part: f64,
     /// What resemblance to the first results gave to it.
     pub feedback_part: f64,
+    /// What the best text of the same conversation gave to it.
+    pub session_part: f64,
     /// By what recency multiplied it.
     pub recency_factor: f64,
     /// The query's words that stand in it, as they are indexed.

@@ -6,7 +6,7 @@ use osmoda_api::agentd::MemoryDocument;
 use rusqlite::{OptionalExtension, params};
 
 use super::{Catalog, Indexed};
-use crate::{MemoryError, folder::Stamp, recall::time_text, vectors::text_hash};
+use crate::{MemoryError, folder::Stamp, note::searched, recall::time_text, vectors::text_hash};
 
 /// A document as the catalogue has it.
 #[derive(Clone, Debug, Default)]
@@ -79,8 +79,7 @@ impl Catalog {
         let mut rows = Vec::with_capacity(parts.len());
         for (number, part) in parts.iter().enumerate() {
             let id = format!("{}#{}", document.id, number + 1);
-            let tagged: String = document.tags.iter().flat_map(|tag| [" ", tag]).collect();
-            let text = format!("{}\n{}{tagged}", part.heading, part.text);
+            let text = searched(&part.heading, [Some(&part.text), None, None], &document.tags);
             step.prepare_cached(
                 "INSERT INTO rows (id, kind, file, modified, size, inode, created, time, tags, source, count, summary, detail, print, text)
                  VALUES (?1, 1, ?2, 0, 0, 0, ?3, ?3, ?4, ?5, 1, ?6, ?7, x'', ?8)",

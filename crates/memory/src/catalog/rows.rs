@@ -10,7 +10,7 @@ use crate::{
     MemoryError,
     filter::{Filter, kind_name},
     folder::Stamp,
-    note::Note,
+    note::{Note, searched},
     text::Entry,
     vectors::{TextHash, text_hash},
 };
@@ -66,16 +66,8 @@ impl Row {
 
     /// What is searched of it; the same as [`Note::text`] says of its file.
     pub(crate) fn text(&self) -> String {
-        let mut text = self.summary.clone();
-        for part in [self.detail.as_deref(), self.category.as_deref(), self.key.as_deref()].into_iter().flatten() {
-            text.push('\n');
-            text.push_str(part);
-        }
-        for tag in &self.tags {
-            text.push(' ');
-            text.push_str(tag);
-        }
-        text
+        let parts = [self.detail.as_deref(), self.category.as_deref(), self.key.as_deref()];
+        searched(&self.summary, parts, &self.tags)
     }
 
     /// As the text index takes it.

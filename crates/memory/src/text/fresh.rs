@@ -10,26 +10,44 @@ use crate::{MemoryError, filter::Filter};
 const K1: f32 = 1.2;
 const B: f32 = 0.75;
 
+/// The words of a text, counted once and scored as often as needed.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) counts: HashMap<String, u32>,
+    pub(crate) length: u32,
+}
+
+impl Counted {
+    fn of(text: &str, words: &Words) -> Self {
+        let mut counted = Self::default();
+        words.each(text, |word| counted.add(word));
+        counted
+    }
+
+    /// Counts one more word, as it is indexed.
+    pub(crate) fn add(&mut self, word: &str) {
+        self.length += 1;
+        match self.counts.get_mut(word) {
+            Some(count) => *count += 1,
+            None => drop(self.counts.insert(word.to_owned(), 1)),
+        }
+    }
+}
+
 /// An entry with its words counted.
 #[derive(Debug)]
 pub(super) struct Fresh {
     pub(super) entry: Entry,
-    counts: HashMap<String, u32>,
-    length: u32,
+    counted: Counted,
 }
 
 impl Fresh {
     pub(super) fn new(entry: Entry, words: &Words) -> Self {
-        let mut counts = HashMap::new();
-        let mut length = 0;
-        words.each(&entry.text, |word| {
-            length += 1;
-            match counts.get_mut(word) {
-                Some(count) => *count += 1,
-                None => drop(counts.insert(word.to_owned(), 1)),
-            }
-        });
-        Self { entry, counts, length }
+        Self { counted: Counted::of(&entry.text, words), entry }
+    }
+
+    pub(super) fn score(&self, statistics: &Statistics, words: &[Weighted]) -> f32 {
+        statistics.score(&self.counted, words)
     }
 
     pub(super) fn passes(&self, filter: &Filter) -> bool {
@@ -43,6 +61,8 @@ pub(super) struct Statistics {
     words: u64,
     /// In how many texts each word of the query is, in the query's order.
     frequencies: Vec<(Term, u64)>,
+    /// The inverse document frequency of each of the query's words.
+    pub(super) rarity: Vec<f32>,
 }
 
 impl Statistics {
@@ -52,34 +72,30 @@ impl Statistics {
         body: Field,
         words: &[Weighted],
     ) -> Result<Self, MemoryError> {
-        let fresh_words: u64 = fresh.iter().map(|fresh| u64::from(fresh.length)).sum();
+        let fresh_words: u64 = fresh.iter().map(|fresh| u64::from(fresh.counted.length)).sum();
         let frequencies = words.iter().map(|(word, _)| {
             let term = Term::from_field_text(body, word);
             let there = searcher.doc_freq(&term)?;
-            let new = fresh.iter().filter(|fresh| fresh.counts.contains_key(word)).count() as u64;
+            let new = fresh.iter().filter(|fresh| fresh.counted.counts.contains_key(word)).count() as u64;
             Ok((term, there + new))
         });
+        let frequencies = frequencies.collect::<Result<Vec<_>, MemoryError>>()?;
+        let texts = Bm25StatisticsProvider::total_num_docs(searcher)? + fresh.len() as u64;
+        let rarity = |count: u64| (1.0 + (texts as f32 - count as f32 + 0.5) / (count as f32 + 0.5)).ln();
         Ok(Self {
-            texts: Bm25StatisticsProvider::total_num_docs(searcher)? + fresh.len() as u64,
+            texts,
             words: searcher.total_num_tokens(body)? + fresh_words,
-            frequencies: frequencies.collect::<Result<_, MemoryError>>()?,
+            rarity: frequencies.iter().map(|(_, count)| rarity(*count)).collect(),
+            frequencies,
         })
     }
 
-    /// The inverse document frequency of each of the query's words.
-    pub(super) fn rarity(&self) -> Vec<f32> {
-        let texts = self.texts as f32;
-        self.frequencies
-            .iter()
-            .map(|(_, count)| (1.0 + (texts - *count as f32 + 0.5) / (*count as f32 + 0.5)).ln())
-            .collect()
-    }
-
-    pub(super) fn score(&self, fresh: &Fresh, words: &[Weighted]) -> f32 {
+    /// The BM25 score of a text.
+    pub(super) fn score(&self, counted: &Counted, words: &[Weighted]) -> f32 {
         let average = self.words as f32 / self.texts.max(1) as f32;
-        let norm = K1 * (1.0 - B + B * fresh.length as f32 / average.max(1.0));
-        let each = words.iter().zip(self.rarity()).filter_map(|((word, weight), rarity)| {
-            let count = *fresh.counts.get(word)? as f32;
+        let norm = K1 * (1.0 - B + B * counted.length as f32 / average.max(1.0));
+        let each = words.iter().zip(&self.rarity).filter_map(|((word, weight), rarity)| {
+            let count = *counted.counts.get(word)? as f32;
             Some(weight * rarity * (1.0 + K1) * count / (count + norm))
         });
         each.sum()

@@ -21,7 +21,10 @@ use tantivy::{
 };
 
 use self::fresh::{Fresh, Statistics};
-pub(crate) use self::words::{Words, is_stop_word};
+pub(crate) use self::{
+    fresh::Counted,
+    words::{Stems, Words, is_stop_word},
+};
 use crate::{MemoryError, filter::Filter};
 
 const WRITER_BYTES: usize = 48 << 20;
@@ -212,7 +215,7 @@ impl TextIndex {
         }
         let fresh = fresh.iter().filter(|fresh| fresh.passes(filter));
         found.extend(
-            fresh.map(|fresh| (fresh.entry.row, statistics.score(fresh, words))).filter(|(_, score)| *score > 0.0),
+            fresh.map(|fresh| (fresh.entry.row, fresh.score(&statistics, words))).filter(|(_, score)| *score > 0.0),
         );
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
         found.truncate(most);
@@ -220,20 +223,20 @@ impl TextIndex {
     }
 
     /// The BM25 scores that texts would have for these words.
-    pub(crate) fn score(&self, words: &[Weighted], texts: &[&str]) -> Result<Vec<f32>, MemoryError> {
+    pub(crate) fn score<'a>(
+        &self,
+        words: &[Weighted],
+        texts: impl Iterator<Item = &'a Counted>,
+    ) -> Result<Vec<f32>, MemoryError> {
         let (searcher, fresh, _) = self.view();
         let statistics = Statistics::new(&searcher, &fresh, self.fields.body, words)?;
-        let scored = texts.iter().map(|text| {
-            let entry = Entry { text: (*text).to_owned(), ..Entry::default() };
-            statistics.score(&Fresh::new(entry, &self.words), words)
-        });
-        Ok(scored.collect())
+        Ok(texts.map(|text| statistics.score(text, words)).collect())
     }
 
     /// How rare words are: their inverse document frequencies.
     pub(crate) fn rarity(&self, words: &[Weighted]) -> Result<Vec<f32>, MemoryError> {
         let (searcher, fresh, _) = self.view();
-        Ok(Statistics::new(&searcher, &fresh, self.fields.body, words)?.rarity())
+        Ok(Statistics::new(&searcher, &fresh, self.fields.body, words)?.rarity)
     }
 
     fn view(&self) -> (Searcher, Vec<Arc<Fresh>>, HashSet<u64>) {

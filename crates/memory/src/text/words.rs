@@ -36,6 +36,10 @@ pub(crate) struct Words {
     plain: TextAnalyzer,
 }
 
+/// Words as they are written, and as they are indexed.
+#[derive(Debug, Default)]
+pub(crate) struct Stems(HashMap<String, String>);
+
 impl Default for Words {
     fn default() -> Self {
         let base = || {
@@ -62,6 +66,21 @@ impl Words {
         let mut stream = analyzer.token_stream(text);
         while stream.advance() {
             take(&stream.token().text);
+        }
+    }
+
+    /// Each word of a text as it is written, in lower case, and as it is indexed; `known` keeps what was found out.
+    pub(crate) fn each_spelled(&self, text: &str, known: &mut Stems, mut take: impl FnMut(&str, &str)) {
+        let mut analyzer = self.plain.clone();
+        let mut stream = analyzer.token_stream(text);
+        while stream.advance() {
+            let written = &stream.token().text;
+            if !known.0.contains_key(written) {
+                let mut indexed = String::new();
+                self.each(written, |stem| indexed.push_str(stem));
+                known.0.insert(written.clone(), indexed);
+            }
+            take(written, known.0.get(written).map_or("", String::as_str));
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use osmoda_sandbox::{Settings, become_account, own_init, serve};
+use osmoda_sandbox::{Init, Settings, become_account, serve};
 
 /// Where systemd's first socket is (sd_listen_fds(3)).
 const FIRST_SOCKET: RawFd = 3;
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn settings(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
-    let init = own_init().map_err(|error| error.to_string())?;
+    let init = Init::own().map_err(|error| error.to_string())?;
     let mut settings =
         Settings { init, most: MOST, own: vec!["/run/osmoda".into(), "/var/lib/osmoda".into()], bwrap: None };
     while let Some(name) = arguments.next() {

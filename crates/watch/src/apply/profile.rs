@@ -129,10 +129,14 @@ async fn locked(profile: &Path) -> Result<Flock<fs::File>, ApplyError> {
     }
 }
 
+fn next_number(way: &Way) -> u64 {
+    numbers(&way.profile).into_iter().max().unwrap_or(0).max(way.previous.number) + 1
+}
+
 /// Has the profile lead to a new generation.
 pub(super) async fn set(way: &Way) -> Result<(), ApplyError> {
     let _lock = locked(&way.profile).await?;
-    let number = numbers(&way.profile).into_iter().max().unwrap_or(0).max(way.previous.number) + 1;
+    let number = next_number(way);
     let new = generation_link(&way.profile, number);
     let wrong = || format!("generation {number} of {} can't be made", way.profile.display());
     link::lead(&new, &way.next).map_err(ApplyError::io(wrong()))?;
@@ -146,6 +150,8 @@ pub(super) async fn set(way: &Way) -> Result<(), ApplyError> {
 /// Has the profile lead back; a generation whose link is gone is linked anew.
 pub(super) async fn set_back(way: &Way) -> Result<(), ApplyError> {
     let _lock = locked(&way.profile).await?;
+    // Of a generation whose making was cut off.
+    link::tidy(&generation_link(&way.profile, next_number(way)));
     let old = generation_link(&way.profile, way.previous.number);
     let wrong = || format!("{} can't be led back to {}", way.profile.display(), way.previous.number);
     if fs::read_link(&old).ok().as_ref() != Some(&way.previous.target) {

@@ -12,6 +12,9 @@ use crate::boot;
 
 /// How often the guard looks whether the session is over, or its deadline moved.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often, and after which pauses, is tried whether there is another guard.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(7);
 
 fn file(folder: &Path, id: &str) -> PathBuf {
     folder.join("locks").join(format!("{id}.deadline"))
@@ -26,8 +29,12 @@ pub(super) fn write(folder: &Path, id: &str, at_ms: u64) -> io::Result<()> {
     fs::rename(&unready, &path)
 }
 
+/// The guard has nothing to wait for: it goes by itself, and what a dead one left goes now.
 pub(super) fn remove(folder: &Path, id: &str) {
     let _ = fs::remove_file(file(folder, id));
+    if let Ok(free) = Driving::guard(folder, id) {
+        free.done();
+    }
 }
 
 fn read(folder: &Path, id: &str) -> Option<u64> {
@@ -37,7 +44,7 @@ fn read(folder: &Path, id: &str) -> Option<u64> {
 impl Switches {
     /// Waits for a session's deadline and ends it then. Returns when the session is over.
     pub(crate) async fn guard(self: &Arc<Self>, id: &str) -> io::Result<()> {
-        let Ok(held) = Driving::guard(&self.folder, id) else { return Ok(()) };
+        let Some(held) = self.only_guard(id).await else { return Ok(()) };
         loop {
             match read(&self.folder, id) {
                 None => {
@@ -55,6 +62,17 @@ impl Switches {
                 }
             }
         }
+    }
+
+    /// The lock of a session's one guard. Whoever looks whether a guard lives holds it for a moment.
+    async fn only_guard(&self, id: &str) -> Option<Driving> {
+        for _ in 0..TRIES {
+            if let Ok(held) = Driving::guard(&self.folder, id) {
+                return Some(held);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        None
     }
 
     /// Keeps the guards of all open sessions up.

@@ -27,7 +27,7 @@ impl Driving {
         Self::of(folder.join("locks").join(format!("{id}.guard")))
     }
 
-    fn of(path: PathBuf) -> io::Result<Self> {
+    pub(super) fn of(path: PathBuf) -> io::Result<Self> {
         use std::os::unix::fs::MetadataExt;
         loop {
             let file =

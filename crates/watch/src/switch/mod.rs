@@ -11,6 +11,7 @@ mod session;
 mod state;
 mod store;
 mod teller;
+mod tidy;
 mod trouble;
 
 use std::{

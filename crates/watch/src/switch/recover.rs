@@ -42,6 +42,7 @@ impl Switches {
                 Err(error) => return Err(error.into()),
             }
         }
+        self.tidy().await?;
         self.tell_trouble().await;
         Ok(())
     }

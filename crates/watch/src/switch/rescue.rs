@@ -129,7 +129,7 @@ impl Rescue {
         match Driving::guard(&self.folder, id) {
             // Held by a living one.
             Err(_) => return Ok(()),
-            Ok(free) => drop(free),
+            Ok(free) => free.done(),
         }
         let argv = self.argv("guard", id)?;
         let mut command = Command::new(&argv[0]);
@@ -140,7 +140,7 @@ impl Rescue {
         for _ in 0..500 {
             match Driving::guard(&self.folder, id) {
                 Err(_) => return Ok(()),
-                Ok(free) => drop(free),
+                Ok(free) => free.done(),
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
