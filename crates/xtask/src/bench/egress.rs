@@ -269,7 +269,7 @@ fn stream(proxy: &Proxy, host: SocketAddr) -> Result<Round, Failure> {
     }
     let each = |time: Duration| time.as_secs_f64() * 1e6 / MEGABYTES as f64;
     let time = each(started.elapsed());
-    Ok(Round { p50: time, min: time, cpu: each(cpu_of(&[proxy.pid])?.saturating_sub(before)) })
+    Ok(Round::of(time, each(cpu_of(&[proxy.pid])?.saturating_sub(before))))
 }
 
 /// The resident bytes while 300 tunnels are open, each of which has been used.

@@ -94,11 +94,23 @@ pub(super) fn run() -> Result<Vec<Row>, Failure> {
         goal,
     };
     let (hopped, same) = (bare.and(&hop), bare.and(&direct));
+    // A server of the SDK stops to collect its garbage every few hundred calls: whoever calls waits for that too.
+    let (ours_whole, other_whole) = (ours.of_mean(), other.of_mean());
     let (from_memory, real) = (("agentctl mcp, answer at hand", &thin), ("agentctl mcp, event_log", &ours));
     Ok(vec![
         row("mcp", from_memory, "bare rmcp + one socket hop", &hopped, thin.ratio_to(&hopped), Goal::AtMost(1.3)),
         row("mcp-agentd", real, "bare rmcp + the same call", &same, ours.ratio_to(&same), Goal::AtMost(1.3)),
-        row("mcp-typescript", real, "TypeScript SDK 1.32", &other, other.ratio_to(&ours), Goal::AtLeast(3.0)),
+        Row {
+            unit: "us a call, the mean",
+            ..row(
+                "mcp-typescript",
+                ("agentctl mcp, event_log", &ours_whole),
+                "TypeScript SDK 1.32",
+                &other_whole,
+                other_whole.ratio_to(&ours_whole),
+                Goal::AtLeast(3.0),
+            )
+        },
     ])
 }
 

@@ -27,10 +27,19 @@ pub(super) fn pause(duration: Duration) {
 pub(super) struct Round {
     /// The median.
     pub(super) p50: f64,
+    /// The mean: all of the round's time, by the number of operations.
+    pub(super) mean: f64,
     /// The shortest.
     pub(super) min: f64,
     /// The processor's time, of every thread and process at work.
     pub(super) cpu: f64,
+}
+
+impl Round {
+    /// Of one time alone.
+    pub(super) fn of(time: f64, cpu: f64) -> Self {
+        Self { p50: time, mean: time, min: time, cpu }
+    }
 }
 
 /// What all rounds of a contender say.
@@ -84,13 +93,19 @@ impl Rounds {
 
     /// The processor's time of each round, as if it were the round's time.
     pub(super) fn of_cpu(&self) -> Self {
-        Self(self.0.iter().map(|round| Round { p50: round.cpu, min: round.cpu, cpu: round.cpu }).collect())
+        Self(self.0.iter().map(|round| Round::of(round.cpu, round.cpu)).collect())
+    }
+
+    /// The mean of each round, as if it were its median: where pauses for garbage are a part of what is measured.
+    pub(super) fn of_mean(&self) -> Self {
+        Self(self.0.iter().map(|round| Round { p50: round.mean, ..*round }).collect())
     }
 
     /// What both take together, round by round.
     pub(super) fn and(&self, others: &Self) -> Self {
         let sum = |(one, other): (&Round, &Round)| Round {
             p50: one.p50 + other.p50,
+            mean: one.mean + other.mean,
             min: one.min + other.min,
             cpu: one.cpu + other.cpu,
         };
@@ -131,14 +146,16 @@ pub(super) fn each(
 ) -> Result<Round, Failure> {
     let mut times = Vec::with_capacity(count);
     let before = cpu()?;
+    let begun = Instant::now();
     for _ in 0..count {
         let started = Instant::now();
         operation()?;
         times.push(micros(started.elapsed()));
     }
+    let mean = micros(begun.elapsed()) / count as f64;
     let cpu = micros(cpu()?.saturating_sub(before)) / count as f64;
     let min = times.iter().copied().fold(f64::INFINITY, f64::min);
-    Ok(Round { p50: median(times.into_iter()), min, cpu })
+    Ok(Round { p50: median(times.into_iter()), mean, min, cpu })
 }
 
 /// The time of one piece of work that holds `count` operations, as microseconds an operation.
@@ -148,7 +165,7 @@ pub(super) fn whole(count: usize, work: impl FnOnce() -> Result<(), Failure>) ->
     work()?;
     let time = micros(started.elapsed()) / count as f64;
     let cpu = micros(own_cpu()?.saturating_sub(before)) / count as f64;
-    Ok(Round { p50: time, min: time, cpu })
+    Ok(Round { p50: time, mean: time, min: time, cpu })
 }
 
 fn micros(time: Duration) -> f64 {
@@ -215,7 +232,7 @@ mod tests {
     fn a_ratio_is_the_median_of_the_rounds_ratios() {
         let rounds = |times: &[f64]| {
             let mut rounds = Rounds::default();
-            times.iter().for_each(|time| rounds.push(Round { p50: *time, min: *time, cpu: 0.0 }));
+            times.iter().for_each(|time| rounds.push(Round::of(*time, 0.0)));
             rounds
         };
         let (ours, peer) = (rounds(&[2.0, 40.0, 6.0]), rounds(&[1.0, 10.0, 3.0]));
@@ -229,7 +246,7 @@ mod tests {
         let mut order = Vec::new();
         let rounds: [Rounds; 2] = alternate(2, |contender| {
             order.push(contender);
-            Ok(Round { p50: 1.0, min: 1.0, cpu: 1.0 })
+            Ok(Round::of(1.0, 1.0))
         })
         .unwrap();
         assert_eq!(order, [0, 1, 1, 0, 0, 1]);

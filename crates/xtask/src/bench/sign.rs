@@ -86,17 +86,17 @@ struct Said {
 impl Said {
     /// By the processor's time.
     fn processor(self) -> Round {
-        Round { p50: self.cpu, min: self.cpu, cpu: self.cpu }
+        Round::of(self.cpu, self.cpu)
     }
 
     /// By how long all callers took together.
     fn together(self) -> Round {
-        Round { p50: self.wall, min: self.wall, cpu: self.cpu }
+        Round::of(self.wall, self.cpu)
     }
 
     /// By the median of each.
     fn each(self) -> Round {
-        Round { p50: self.median, min: self.median, cpu: self.cpu }
+        Round::of(self.median, self.cpu)
     }
 }
 

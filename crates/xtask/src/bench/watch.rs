@@ -103,7 +103,7 @@ fn undo() -> Result<Row, Failure> {
         };
         let took = (to - from) as f64;
         if number > 0 {
-            rounds.push(Round { p50: took, min: took, cpu: 0.0 });
+            rounds.push(Round::of(took, 0.0));
         }
     }
     let ours = rounds.figures();
@@ -229,7 +229,7 @@ pub(super) fn run_booted() -> Result<(), Failure> {
     pause(Duration::from_secs(1));
     let [ours, own]: [Rounds; 2] = alternate(KILLED, |contender| {
         let took = back_up(if contender == 0 { "watched" } else { "own" })?.as_secs_f64() * 1e6;
-        Ok(Round { p50: took, min: took, cpu: 0.0 })
+        Ok(Round::of(took, 0.0))
     })?;
     println!("{}", restart_row(ours.figures(), own.figures(), ours.ratio_to(&own)).json());
     Ok(())
