@@ -258,6 +258,9 @@ for _ in range(3):
 print(f"# a revoked token's 20 tunnels were cut {min(times) * 1000:.0f} ms after the command began", flush=True)
 checks.check("a revoked token's tunnels are cut within a second", min(times) < 1, times)
 checks.equal("and no new one opens", refusal("good.example:7000", given["token"]), "token_revoked")
+# A crowd's refusals are counted and not told one by one: what is looked for comes after they were told.
+time.sleep(3)
+refusal("good.example:7000", given["token"])
 foreign = token[:-20] + ("A" * 20)
 checks.equal("a token that agentd did not sign opens nothing", refusal("good.example:443", foreign), "token_foreign")
 stranger = mint("net:other.example")

@@ -6,7 +6,7 @@ export NO_COLOR=1 HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin
 stage=$(sed -n 's/.*osmoda\.stage=\([^ ]*\).*/\1/p' /proc/cmdline)
 check() {
     local name=$1 output
-    if output=$("${@:2}" 2>&1 </dev/null); then echo "ok    vm: $name"; else echo "FAIL  vm: $name: $(tail -n 4 <<<"$output" | tr '\n' ' ')"; fi
+    if output=$("${@:2}" 2>&1 </dev/null); then echo "ok    vm: $name"; else echo "FAIL  vm: $name: $(tail -n 4 <<<"$output" | tail -c 600 | tr '\n' ' ')"; fi
 }
 says() {
     local words=$1 output
@@ -31,9 +31,9 @@ install)
     killed() { cat /sys/fs/cgroup/system.slice/osmoda-agentd.service/memory.{max,events}; journalctl --dmesg --no-pager | grep -i 'out of memory' | tail -n 1; grep -qE '^oom_kill [1-9]' /sys/fs/cgroup/system.slice/osmoda-agentd.service/memory.events; }
     check "the kernel says that it was the memory" killed
     sandboxed() { runuser -u osmoda-agent -- agentctl call sandbox_exec --json "{\"command\": \"$1\"}"; }
-    said_of_sandbox() { journalctl --dmesg --no-pager | grep -i 'killed process' | tail -n 3; journalctl --dmesg --no-pager | grep -q 'oom-kill.*osmoda-sandbox.service/'; }
+    said_of_sandbox() { journalctl --dmesg --no-pager | grep -i 'killed process' | tail -n 3; journalctl --dmesg --no-pager | grep -q 'task_memcg=[^,]*osmoda-sandbox.service/run-'; }
     check "a sandbox works" says '"stdout":"shut in' sandboxed 'echo shut in'
-    check "one that eats memory is told which limit it met" says '"limits_hit":["memory"]' sandboxed 'tail -c 2G /dev/zero'
+    check "one that eats memory is told which limit it met" says '"limits_hit":["memory"]' sandboxed 'cat /dev/zero | tail -c 2G'
     check "it was its control group's" said_of_sandbox
     # shellcheck disable=SC2016
     check "one that makes processes without end too" says '"limits_hit":["processes"]' sandboxed 'for i in $(seq 300); do sleep 3 & done; wait'

@@ -73,13 +73,29 @@ impl Ended {
 /// What was refused since the last event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Refused {
-    one_by_one: Vec<Value>,
+    one_by_one: Vec<(&'static str, Value)>,
     more: BTreeMap<&'static str, u64>,
 }
 
 impl Refused {
     fn is_empty(&self) -> bool {
         self.one_by_one.is_empty() && self.more.is_empty()
+    }
+
+    /// One by one as far as there is room, else by its code.
+    fn add(&mut self, code: &'static str, told: Value) {
+        if self.one_by_one.len() < MOST_REFUSED {
+            self.one_by_one.push((code, told));
+        } else {
+            *self.more.entry(code).or_default() += 1;
+        }
+    }
+
+    /// These, and those that came later.
+    fn join(mut self, later: Self) -> Self {
+        later.one_by_one.into_iter().for_each(|(code, told)| self.add(code, told));
+        later.more.into_iter().for_each(|(code, count)| *self.more.entry(code).or_default() += count);
+        self
     }
 }
 
@@ -111,13 +127,8 @@ impl Reporter {
     pub(crate) fn refused(&self, why: &Refusal, token: Option<&str>, to: &str) {
         let mut waiting = self.lock();
         *waiting.codes.entry(why.code()).or_default() += 1;
-        if waiting.refused.one_by_one.len() < MOST_REFUSED {
-            let to: String = to.chars().take(300).collect();
-            let told = json!({ "to": to, "code": why.code(), "token": token });
-            waiting.refused.one_by_one.push(told);
-        } else {
-            *waiting.refused.more.entry(why.code()).or_default() += 1;
-        }
+        let to: String = to.chars().take(300).collect();
+        waiting.refused.add(why.code(), json!({ "to": to, "code": why.code(), "token": token }));
     }
 
     /// Whether nothing more may be let out, since its end could not be told.
@@ -142,8 +153,9 @@ impl Reporter {
         (waiting.ended.drain(..count).collect(), std::mem::take(&mut waiting.refused))
     }
 
-    fn put_back(&self, ended: Vec<Ended>) {
+    fn put_back(&self, ended: Vec<Ended>, refused: Refused) {
         let mut waiting = self.lock();
+        waiting.refused = refused.join(std::mem::take(&mut waiting.refused));
         for one in ended.into_iter().rev() {
             waiting.ended.push_front(one);
         }
@@ -185,7 +197,7 @@ async fn tell(reporter: &Reporter, steward: &Steward) -> Told {
         Ok(_) => Told::More,
         Err(fault) => {
             warn!(%fault, "the end of connections could not be recorded; they wait");
-            reporter.put_back(ended);
+            reporter.put_back(ended, refused);
             Told::Failed
         }
     }
@@ -194,7 +206,7 @@ async fn tell(reporter: &Reporter, steward: &Steward) -> Told {
 fn event(ended: &[Ended], refused: &Refused) -> NewEvent {
     let mut payload = json!({ "daemon": "egress", "connections": ended.iter().map(Ended::told).collect::<Vec<_>>() });
     if !refused.is_empty() {
-        payload["refused"] = json!(refused.one_by_one);
+        payload["refused"] = refused.one_by_one.iter().map(|(_, told)| told.clone()).collect();
         payload["refused_more"] = json!(refused.more);
     }
     NewEvent { kind: "egress.connections".into(), actor: "daemon:egress".into(), payload }
@@ -216,5 +228,21 @@ mod tests {
         assert_eq!(event.payload["refused_more"]["token_missing"], 900);
         assert_eq!(reporter.codes()["token_missing"], 1000);
         assert!(reporter.take(10).1.is_empty());
+    }
+
+    #[test]
+    fn refusals_that_the_ledger_did_not_take_are_told_with_the_next_ones() {
+        let reporter = Reporter::default();
+        reporter.refused(&Refusal::NoToken, None, "first.org:443");
+        let (ended, refused) = reporter.take(10);
+        for number in 0..MOST_REFUSED {
+            reporter.refused(&Refusal::NoToken, None, &format!("{number}.org:443"));
+        }
+        reporter.put_back(ended, refused);
+        let (ended, refused) = reporter.take(10);
+        let event = event(&ended, &refused);
+        assert_eq!(event.payload["refused"][0]["to"], "first.org:443");
+        assert_eq!(event.payload["refused"].as_array().unwrap().len(), MOST_REFUSED);
+        assert_eq!(event.payload["refused_more"]["token_missing"], 1);
     }
 }

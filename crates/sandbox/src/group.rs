@@ -52,13 +52,13 @@ impl Groups {
         Ok(Self(root))
     }
 
-    /// A group with these limits.
-    pub(crate) fn make(&self, name: &str, limits: &Limits) -> io::Result<Group> {
+    /// A group with these limits, and so many threads of process 1 besides.
+    pub(crate) fn make(&self, name: &str, limits: &Limits, threads: u64) -> io::Result<Group> {
         let path = self.0.join(format!("run-{name}"));
         fs::create_dir(&path)?;
         let group = Group(path);
         // bwrap and process 1 are in it too.
-        group.set("pids.max", limits.processes + 2 + 65)?;
+        group.set("pids.max", limits.processes + 2 + threads)?;
         group.set("memory.max", limits.memory)?;
         group.set("memory.oom.group", 1)?;
         // Where there is no swap, or it is not accounted for, the file is missing.

@@ -28,6 +28,7 @@ use crate::{
     group::{Group, Groups},
     host::Host,
     init::Init,
+    inside::forward::MOST_THREADS,
     limits::{Limit, Limits},
     plan::{Ended, Layer, Outcome, Plan, Refusal},
     report::{self, Line},
@@ -65,7 +66,8 @@ pub(crate) fn run(
 ) -> Result<Outcome, Refusal> {
     plan.check()?;
     let held = grant::hold(&plan.grants, &place.own)?;
-    let group = place.groups.as_ref().map(|groups| groups.make(&plan.id, &plan.limits)).transpose();
+    let threads = if plan.network.is_some() { MOST_THREADS } else { 0 };
+    let group = place.groups.as_ref().map(|groups| groups.make(&plan.id, &plan.limits, threads)).transpose();
     let group = group.map_err(|error| Refusal::layer(Layer::Limits, format!("no control group: {error}")))?;
     let found =
         plan.network.as_ref().filter(|_| proxy.is_none()).map(|network| way_out(&network.socket)).transpose()?;
@@ -138,6 +140,7 @@ fn start(
         etc: numbers,
         libraries: libraries.as_ref().map(AsRawFd::as_raw_fd),
         proxy: proxy.map(AsRawFd::as_raw_fd),
+        is_grouped: group.is_some(),
         grants: held,
     };
     let mut kept = vec![init.file.as_fd(), filter.as_fd(), report_end.as_fd(), leash_end.as_fd()];

@@ -19,6 +19,8 @@ pub(crate) const WORK: &str = "/sandbox";
 pub(crate) const HOME: &str = "/home/sandbox";
 /// The port of the loopback inside at which the proxy is found.
 pub(crate) const PROXY_PORT: u16 = 19_999;
+/// By how many processes the account's limit lies above a control group's.
+const SPARE_PROCESSES: u64 = 16;
 /// Process 1 inside.
 const INIT: &str = "/.osmoda-sandbox-init";
 
@@ -51,6 +53,8 @@ pub(crate) struct Handed<'a> {
     pub(crate) libraries: Option<RawFd>,
     /// The proxy's socket: process 1 has it, and no name in the sandbox leads to it.
     pub(crate) proxy: Option<RawFd>,
+    /// A control group holds the limits of all processes together.
+    pub(crate) is_grouped: bool,
     pub(crate) grants: &'a [Held],
 }
 
@@ -121,12 +125,14 @@ pub(crate) fn arguments(plan: &Plan, host: &Host, handed: &Handed<'_>) -> Vec<Os
 /// Process 1's own arguments: see `inside::Orders`.
 fn init_arguments(to: &mut Arguments, plan: &Plan, handed: &Handed<'_>) {
     let limits = &plan.limits;
+    // The group's limit is met first: it counts who was turned away, and a limit of the account's does not.
+    let spare = if handed.is_grouped { SPARE_PROCESSES } else { 0 };
     let numbers = [
         ("--report", handed.report as u64),
         ("--leash", handed.leash as u64),
         ("--cpu-ms", limits.cpu_ms),
         ("--memory", limits.memory),
-        ("--processes", limits.processes),
+        ("--processes", limits.processes + spare),
         ("--file", limits.file),
     ];
     for (name, number) in numbers {
@@ -202,6 +208,7 @@ mod tests {
             etc: [12, 13, 14, 15],
             libraries: None,
             proxy: None,
+            is_grouped: false,
             grants,
         };
         let all = arguments(plan, &host, &handed);

@@ -21,7 +21,7 @@ use crate::view::PROXY_PORT;
 /// Connections at a time; the next ones wait.
 const MOST_CONNECTIONS: u64 = 32;
 /// The threads of all of them.
-pub(super) const MOST_THREADS: u64 = 1 + 2 * MOST_CONNECTIONS;
+pub(crate) const MOST_THREADS: u64 = 1 + 2 * MOST_CONNECTIONS;
 /// A thread that copies needs little.
 const STACK: usize = 64 << 10;
 const BUFFER: usize = 16 << 10;

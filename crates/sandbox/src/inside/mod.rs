@@ -2,7 +2,7 @@
 //! ends the kernel kills everything inside.
 
 mod ended;
-mod forward;
+pub(crate) mod forward;
 mod landlock;
 mod orders;
 

@@ -172,7 +172,8 @@ fn squid() -> Result<(Peer, Proxy), Failure> {
     // It gives root up before it reads these, and can't enter the cache's folder then.
     let share = tempfile::Builder::new().prefix("osmoda.").permissions(Permissions::from_mode(0o755)).tempdir();
     let share = share.map_err(Failure::bench)?;
-    let copied = Command::new("cp").arg("-rL").arg(program.with_file_name("usr/share/squid")).arg(share.path()).status();
+    let copied =
+        Command::new("cp").arg("-rL").arg(program.with_file_name("usr/share/squid")).arg(share.path()).status();
     if !copied.is_ok_and(|status| status.success()) {
         return Err(Failure::bench("squid's own files could not be copied"));
     }
