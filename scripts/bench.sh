@@ -60,8 +60,10 @@ if [[ " ${names[*]} " == *" sandbox "* ]]; then
     peer sandbox-runtime
     cp -r -- "${PEER%/node_modules/*}/node_modules" "$_folder_of_srt/"
     printf '{"network":{"allowedDomains":[],"deniedDomains":[]},"filesystem":{"denyRead":[],"allowWrite":["/tmp"],"denyWrite":[]}}\n' >"$_folder_of_srt/settings.json"
-    printf '#!/bin/sh\nexec %s/node %s/node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js --settings %s/settings.json "$@"\n' \
-        "$_folder_of_srt" "$_folder_of_srt" "$_folder_of_srt" >"$_folder_of_srt/srt"
+    # It looks through the folder that it starts in, for what it is to protect there: an empty one is the least work.
+    mkdir "$_folder_of_srt/empty"
+    printf '#!/bin/sh\ncd %s/empty && exec %s/node %s/node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js --settings %s/settings.json "$@"\n' \
+        "$_folder_of_srt" "$_folder_of_srt" "$_folder_of_srt" "$_folder_of_srt" >"$_folder_of_srt/srt"
     chmod -R a+rX "$_folder_of_srt" && chmod 755 "$_folder_of_srt/srt"
     export BENCH_SRT=$_folder_of_srt/srt
 fi

@@ -1,11 +1,20 @@
 """sqlite_vec_peer.py FILE VECTORS QUERIES DIMENSIONS: sqlite-vec's brute force on the vectors that the bench wrote."""
 
 import json
+import os
+import pathlib
 import sqlite3
 import sys
 import time
 
 import sqlite_vec
+
+if not hasattr(sqlite3.Connection, "enable_load_extension"):
+    # Some Pythons are built without; the system's is not.
+    if sys.executable.startswith("/usr/bin/"):
+        sys.exit("this Python's SQLite loads no extensions, and sqlite-vec is one")
+    packages = pathlib.Path(sqlite_vec.__file__).parent.parent
+    os.execve("/usr/bin/python3", ["/usr/bin/python3", *sys.argv], {**os.environ, "PYTHONPATH": str(packages)})
 
 file, vectors, queries, dimensions = sys.argv[1], *map(int, sys.argv[2:5])
 size = 4 * dimensions

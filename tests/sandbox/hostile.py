@@ -431,6 +431,9 @@ def run(outside, agentctl, more):
     ends = [revoked(ours[1], 70 + number) for number in range(3)]
     check("a token that is taken back ends what runs under it within a second", min(took for took, _ in ends) < 1, ends)
     check("and its caller is told so", all(answer.get("stopped") == "capability_lost" for _, answer in ends), ends)
+    short = ours[1].call("capability_mint", {"granted_to": "attack", "permissions": [f"fs.read:{outside.folder}/granted"], "ttl_secs": 3})
+    answer = ours[1].ask("sleep 60", capabilities=[short["token"]], timeout_secs=60)
+    check("a token that expires ends what runs under it", answer.get("stopped") == "capability_lost" and answer.get("duration_ms", 60_000) < 10_000, answer)
     named = {"fork_bomb": "processes", "thread_bomb": "processes", "memory_bomb": "memory", "memory_bomb_of_many": "memory", "compute_for_ever": "time", "say_too_much": "output"}
     for name, limit in named.items():
         how = ours[0].found[name][1]

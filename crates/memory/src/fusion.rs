@@ -31,9 +31,6 @@ const WRITTEN: f64 = 0.06;
 const MEANING: f64 = 0.66;
 /// What is measured again with feedback counts so much at most, and what was asked the rest.
 const FEEDBACK: f64 = 0.7;
-/// How far the first text stands out of those behind it, as a share of its score: below, feedback counts whole; above, the
-/// query has one answer, and others only lead away from it.
-const STANDS_OUT: Range<f64> = 0.2..0.5;
 /// How many words a question has: a few name a thing, many tell of a matter, where feedback counts whole.
 const WORDS_ASKED: Range<f64> = 4.0..8.0;
 /// What the best text of the same conversation gives to each of it.
@@ -92,7 +89,7 @@ pub(crate) fn complete(
     Ok(())
 }
 
-/// What the first candidates have in common; `None` where the first one stands out, or none has a vector.
+/// What the first candidates have in common; `None` where the question is short, or none has a vector.
 pub(crate) fn feedback(
     indexes: &Indexes,
     look: &Look,
@@ -101,14 +98,14 @@ pub(crate) fn feedback(
 ) -> Result<Option<Feedback>, MemoryError> {
     let Some(vector) = &look.vector else { return Ok(None) };
     complete(indexes, look, candidates, texts)?;
+    let weight = feedback_weight(look.words.len());
+    if weight <= 0.0 {
+        return Ok(None);
+    }
     let rarity = total_rarity(indexes, &look.words)?;
     let mut first: Vec<(f64, u64)> =
         candidates.iter().map(|candidate| (asked(candidate, rarity), candidate.row)).collect();
     first.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
-    let weight = feedback_weight(&first, look.words.len());
-    if weight <= 0.0 {
-        return Ok(None);
-    }
     let rows: Vec<u64> = first.iter().take(FEEDBACK_TEXTS).map(|(_, row)| *row).collect();
     let found: Vec<Vec<f32>> = indexes.vectors.of(&rows).into_iter().flatten().collect();
     if found.is_empty() {
@@ -129,17 +126,10 @@ pub(crate) fn feedback(
     Ok(Some(Feedback { weight, direction, words }))
 }
 
-/// How much feedback counts, given the scores of what was asked, best first, and how many words were asked for.
-fn feedback_weight(first: &[(f64, u64)], words: usize) -> f64 {
-    let Some(((best, _), rest)) = first.split_first() else { return 0.0 };
-    let behind = &rest[..rest.len().min(FEEDBACK_TEXTS)];
-    if behind.is_empty() || *best <= 0.0 {
-        return 0.0;
-    }
-    let mean = behind.iter().map(|(score, _)| score).sum::<f64>() / behind.len() as f64;
-    let within = |range: Range<f64>, number: f64| ((number - range.start) / (range.end - range.start)).clamp(0.0, 1.0);
-    let standing = within(STANDS_OUT, (best - mean) / best);
-    FEEDBACK * (1.0 - standing) * within(WORDS_ASKED, words as f64)
+/// How much feedback counts where so many words were asked for.
+fn feedback_weight(words: usize) -> f64 {
+    let share = (words as f64 - WORDS_ASKED.start) / (WORDS_ASKED.end - WORDS_ASKED.start);
+    FEEDBACK * share.clamp(0.0, 1.0)
 }
 
 /// The query's words and the telling words of texts, each side with its share of the weight.
@@ -287,20 +277,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn feedback_counts_where_no_text_stands_out() {
-        let scores = |scores: &[f64]| scores.iter().map(|score| (*score, 0)).collect::<Vec<_>>();
-        let near = vec![0.5, 0.49, 0.48, 0.47, 0.46, 0.45, 0.1];
-        for (first, words, expected) in [
-            (vec![], 9, 0.0),
-            (vec![0.9], 9, 0.0),
-            (vec![0.0, 0.0], 9, 0.0),
-            (near.clone(), 9, 0.7),
-            (near.clone(), 6, 0.35),
-            (near, 3, 0.0),
-            (vec![1.0, 0.65, 0.65, 0.65, 0.65, 0.65], 9, 0.35),
-            (vec![0.9, 0.4, 0.4, 0.4, 0.4, 0.4], 9, 0.0),
-        ] {
-            assert!((feedback_weight(&scores(&first), words) - expected).abs() < 1e-9, "{words} {first:?}");
+    fn feedback_counts_where_much_was_asked() {
+        for (words, expected) in [(0, 0.0), (4, 0.0), (6, 0.35), (8, 0.7), (32, 0.7)] {
+            assert!((feedback_weight(words) - expected).abs() < 1e-9, "{words}");
         }
     }
 
