@@ -158,3 +158,26 @@ async fn a_daemon_that_hangs_is_ended_by_who_keeps_its_promise() {
     suite.start_watch().await;
     assert_eq!(suite.until_state(&begun.id, SwitchState::RolledBack).await.state, SwitchState::RolledBack);
 }
+
+#[tokio::test]
+async fn a_daemon_that_hangs_within_a_move_is_ended_too() {
+    let mut suite = Suite::start().await;
+    let profile = suite.profile("web", &["blue"]);
+    let green = suite.store_path("green", None);
+    let begun = suite.begin(SafeSwitchBeginRequest { ttl_secs: Some(1), ..switch_to(&profile, &green) }).await;
+    let pid = osmoda_ipc::daemon::running_pid(&suite.dirs.pid_file("watch")).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGSTOP).unwrap();
+    // The database stays locked for as long as the daemon lives, as if it had been stopped within a transaction.
+    let mut database = rusqlite::Connection::open(suite.dirs.state().join("watch/watch.db")).unwrap();
+    let held = database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    until("the guard ended the daemon", async || {
+        let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        status.is_empty() || status.contains(") Z ")
+    })
+    .await;
+    drop(held);
+    until("the guard went back", async || suite.leads_to(&profile) == "blue").await;
+    suite.kill_watch();
+    suite.start_watch().await;
+    assert_eq!(suite.until_state(&begun.id, SwitchState::RolledBack).await.state, SwitchState::RolledBack);
+}

@@ -52,7 +52,10 @@ impl Switches {
                     return Ok(());
                 }
                 Some(at) if boot::now_ms() >= at => {
-                    self.rescue_one(id).await;
+                    // Nobody else keeps the promise.
+                    while !self.rescue_one(id).await {
+                        tokio::time::sleep(LOOK).await;
+                    }
                     held.done();
                     return Ok(());
                 }

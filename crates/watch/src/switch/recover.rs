@@ -148,7 +148,7 @@ impl Switches {
     }
 
     async fn end_one(self: &Arc<Self>, id: &str) -> Result<Session, SwitchError> {
-        let mut known = self.store.session(id).await?;
+        let mut known = self.read(id).await?;
         let mut since = Instant::now();
         let mut tries = known.failed_rollbacks;
         let driving = loop {
@@ -166,7 +166,7 @@ impl Switches {
                 since = Instant::now();
             }
             tokio::time::sleep(LOOK).await;
-            known = self.store.session(id).await?;
+            known = self.read(id).await?;
             if known.failed_rollbacks != tries {
                 (since, tries) = (Instant::now(), known.failed_rollbacks);
             }
@@ -177,6 +177,19 @@ impl Switches {
         let mut stand = self.spawn(session, driving);
         let _ = stand.wait_for(|stand| stand.state.is_over()).await;
         self.store.session(id).await
+    }
+
+    /// A session whose time is over. Who keeps the database locked beyond all patience hangs within a move.
+    async fn read(&self, id: &str) -> Result<Session, SwitchError> {
+        match self.store.session(id).await {
+            Err(SwitchError::Database(error))
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) =>
+            {
+                self.end_stuck_daemon();
+                self.store.session(id).await
+            }
+            read => read,
+        }
     }
 
     /// A daemon that lives, holds a session and does not move: it is in the way of what it promised.
