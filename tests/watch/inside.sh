@@ -180,6 +180,17 @@ END
     check "it goes back" agentctl switch rollback "$session"
     check "by the program before" grep -q one /run/system
 
+    # A configuration, with a channel that holds as much of nixpkgs as its build asks for.
+    channel=/nix/var/nix/profiles/per-user/root/channels/nixpkgs
+    mkdir -p "$channel/nixos"
+    echo '{ configuration ? <nixos-config> }: { config = import configuration; }' >"$channel/nixos/default.nix"
+    sed -n '/derivation {/,/};/p' /etc/nixos/flake.nix | sed -e '1s/.*/{ system.build.toplevel = derivation {/' -e '$s/$/ }/' -e 's/two/three/' -e 's/system-1/system-2/' >/etc/nixos/configuration.nix
+    session=$(begin "a system of a configuration" --configuration /etc/nixos/configuration.nix --ttl 600)
+    check "a system is built from a configuration and put in force" state_is "$session" probation
+    check "by its own program too" grep -q three /run/system
+    check "and goes back too" agentctl switch rollback "$session"
+    check "to the one before" grep -q one /run/system
+
     # Files with a unit that reads them.
     printf old >/etc/demo.conf
     # What follows the dollar is for the unit's shell.

@@ -83,8 +83,10 @@ async fn a_shell_answers_in_a_terminal_of_its_size_and_its_session_is_in_the_led
     assert!(said.contains("37 101") && said.contains(&place), "{said}");
     terminal.send(Message::Text(json!({"type": "resize", "cols": 120, "rows": 40}).to_string())).await.unwrap();
     // Ctrl-C ends what runs in the foreground, not the shell.
-    types(&mut terminal, "stty size; sleep 300\r").await;
-    until(&mut terminal, "40 120").await;
+    types(&mut terminal, "stty size; sh -c 'echo runn\"\"ing; exec sleep 300'\r").await;
+    // Only then it is what runs in the foreground.
+    let said = until(&mut terminal, "running").await;
+    assert!(said.contains("40 120"), "{said}");
     types(&mut terminal, "\u{3}").await;
     types(&mut terminal, "echo still he're'\r").await;
     until(&mut terminal, "still here").await;
@@ -122,6 +124,8 @@ async fn agents_get_none_and_what_is_out_of_bounds_is_refused_before_it_opens() 
     let mut next = agentd.operator().websocket("/terminal").await.unwrap();
     types(&mut next, "exit\r").await;
     assert_eq!(end(&mut next).await["reason"], "exited");
+    // Its place is free when its end is recorded.
+    assert_eq!(outcome(&agentd, 1).await["result"]["reason"], "exited");
     // Whoever acts from within one is an agent: the last word is not given from there.
     let mut inside = agentd.operator().websocket("/terminal").await.unwrap();
     let page = format!(
