@@ -288,7 +288,7 @@ fn back_up(file: &Path) -> Result<Duration, Failure> {
         if pid().is_some_and(|now| now != before) {
             return Ok(began.elapsed());
         }
-        if began.elapsed() > Duration::from_secs(20) {
+        if began.elapsed() > Duration::from_secs(60) {
             return Err(Failure::bench(format!("what {} named did not come back", file.display())));
         }
         pause(Duration::from_micros(100));
