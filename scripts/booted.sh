@@ -185,6 +185,7 @@ done
 [[ -n $init ]] || die "systemd did not start within $BOOT_SECONDS s: $(tail -n 5 "$run/log")"
 state=''
 for ((i = 0; i < BOOT_SECONDS * 5; i++)); do
+    # Its status is 1 in every state but `running`: what it prints decides, below.
     state=$(inside timeout 5 systemctl is-system-running 2>/dev/null) || true
     [[ $state == running || $state == degraded ]] && break
     sleep 0.2

@@ -338,8 +338,10 @@ start() {
     mapfile -t units < <(units_of "$LIB/installed/files" | grep -vxF -f "$work/disabled")
     systemctl daemon-reload
     systemctl enable "${units[@]}" >>"$log" 2>&1 || die "the units could not be enabled: $(tail -n 1 "$log")"
+    # A unit that never failed has nothing to be reset; whether they start is what counts.
     systemctl reset-failed "${units[@]}" >>"$log" 2>&1 || true
     timeout 120 systemctl restart "${units[@]}" >>"$log" 2>&1 || {
+        # For the log alone: a journal that can't be read must not hide why nothing started.
         journalctl --unit 'osmoda*' --lines 5 --no-pager --output cat >>"$log" 2>&1 || true
         reason="it did not start: $(tail -n 1 "$log")"
         return 1
