@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Indexes {
     pub(crate) vectors: Vectors,
     pub(crate) cache: Arc<Cache>,
     to_embed: Mutex<VecDeque<u64>>,
+    /// How many rows were taken from there and have no vector yet.
+    pub(crate) in_hand: AtomicUsize,
     /// Set where what is derived lost its place and the files must be read again.
     pub(crate) is_stale: AtomicBool,
 }
@@ -49,6 +51,7 @@ impl Indexes {
             vectors: Vectors::default(),
             cache,
             to_embed: Mutex::default(),
+            in_hand: AtomicUsize::new(0),
             is_stale: AtomicBool::new(true),
         };
         indexes.align()?;
@@ -97,11 +100,23 @@ impl Indexes {
         self.to_embed.lock().unwrap_or_else(PoisonError::into_inner).push_back(row);
     }
 
-    /// The next rows without a vector.
+    /// Takes the next rows without a vector in hand.
     pub(crate) fn next_to_embed(&self, most: usize) -> Vec<u64> {
         let mut queue = self.to_embed.lock().unwrap_or_else(PoisonError::into_inner);
         let most = most.min(queue.len());
+        self.in_hand.fetch_add(most, Ordering::AcqRel);
         queue.drain(..most).collect()
+    }
+
+    /// Forgets which rows have no vector.
+    pub(crate) fn embed_nothing(&self) {
+        self.to_embed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// How many rows have no vector yet.
+    pub(crate) fn waiting(&self) -> usize {
+        let queued = self.to_embed.lock().unwrap_or_else(PoisonError::into_inner).len();
+        queued + self.in_hand.load(Ordering::Acquire)
     }
 
     /// Takes the kept vectors of all rows up, and queues the rows without one.

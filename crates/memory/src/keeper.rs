@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    Memories, MemoryError,
+    Memories, MemoryError, Model,
     catalog::Row,
     indexes::Indexes,
     watch::{Changes, Watch},
@@ -151,13 +151,17 @@ impl Memories {
 }
 
 /// Computes the vectors of the next rows; `false` where there is nothing to do.
-fn embed_some(memories: &Memories, indexes: &Indexes) -> Result<bool, MemoryError> {
+pub(crate) fn embed_some(memories: &Memories, indexes: &Indexes) -> Result<bool, MemoryError> {
     let Some(model) = memories.model() else { return Ok(false) };
+    let _one_at_a_time = memories.inner().embedding.lock().unwrap_or_else(PoisonError::into_inner);
     let rows = indexes.next_to_embed(model.engine.batch());
-    if rows.is_empty() {
-        return Ok(false);
-    }
-    let rows = indexes.catalog.rows(&rows)?;
+    let embedded = if rows.is_empty() { Ok(()) } else { embed(&model, indexes, &rows) };
+    indexes.in_hand.fetch_sub(rows.len(), Ordering::AcqRel);
+    embedded.map(|()| !rows.is_empty())
+}
+
+fn embed(model: &Model, indexes: &Indexes, rows: &[u64]) -> Result<(), MemoryError> {
+    let rows = indexes.catalog.rows(rows)?;
     let texts: Vec<String> = rows.iter().map(Row::text).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let vectors = model.engine.embed(&texts)?;
@@ -175,5 +179,5 @@ fn embed_some(memories: &Memories, indexes: &Indexes) -> Result<bool, MemoryErro
         .map(|row| row.row)
         .collect();
     rows.iter().filter(|row| !still.contains(&row.row)).for_each(|row| indexes.vectors.remove(row.row));
-    Ok(true)
+    Ok(())
 }

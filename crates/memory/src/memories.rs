@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     /// Two that store the same wait for each other.
     stripes: [Mutex<()>; STRIPES],
     documents: Mutex<()>,
+    /// Whoever computes the vectors of stored texts holds it.
+    pub(crate) embedding: Mutex<()>,
     pub(crate) bell: Bell,
 }
 
@@ -76,6 +78,7 @@ impl Memories {
             gate: RwLock::default(),
             stripes: [const { Mutex::new(()) }; STRIPES],
             documents: Mutex::default(),
+            embedding: Mutex::default(),
             bell: Bell::default(),
         })))
     }
@@ -327,7 +330,7 @@ impl Memories {
         *self.0.model.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(model));
         let indexes = self.indexes();
         indexes.vectors.clear();
-        indexes.next_to_embed(usize::MAX);
+        indexes.embed_nothing();
         indexes.load_vectors()?;
         self.0.bell.ring();
         Ok(())

@@ -14,6 +14,7 @@ use crate::{
     folder::Stamp,
     fusion::{self, Scored},
     indexes::Indexes,
+    keeper::embed_some,
     snippet::snippet,
     text::{Weighted, Words},
 };
@@ -28,6 +29,8 @@ const LONGEST_MEANING: usize = 2_000;
 const SAME: f32 = 0.95;
 /// So many times files may change under a recall.
 const TRIES: usize = 3;
+/// So few texts without a vector are waited for. More are found by their words until the background is through with them.
+const FEW: usize = 8;
 
 pub(crate) fn time_text(milliseconds: i64) -> String {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default().to_string()
@@ -107,6 +110,7 @@ impl Memories {
         match self.model() {
             Some(model) => {
                 look.vector = Some(model.embed_one(&look.asked)?);
+                self.embed_few(&indexes);
             }
             None if asked == MemoryMode::Semantic => return Err(MemoryError::NoModel(why)),
             None => {
@@ -115,6 +119,19 @@ impl Memories {
             }
         }
         Ok(look)
+    }
+}
+
+impl Memories {
+    /// What was stored a moment ago is found by its meaning too.
+    fn embed_few(&self, indexes: &Indexes) {
+        let mut tries = TRIES;
+        while (1..=FEW).contains(&indexes.waiting()) && tries > 0 {
+            if let Err(error) = embed_some(self, indexes) {
+                tracing::warn!(error = osmoda_ipc::chain(&error), "memories could not be embedded");
+            }
+            tries -= 1;
+        }
     }
 }
 
