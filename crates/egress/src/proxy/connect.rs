@@ -43,7 +43,8 @@ impl Proxy {
         let dialled = tokio::select! {
             biased;
             why = ticket.entry.cut() => return ticket.end(why),
-            dialled = self.dial(&settings, &host, port) => dialled,
+            // Boxed, so that an open tunnel does not carry the size of what is over.
+            dialled = Box::pin(self.dial(&settings, &host, port)) => dialled,
         };
         let (server, address) = match dialled {
             Ok(dialled) => dialled,
@@ -100,7 +101,8 @@ pub(super) async fn refuse(mut client: Socket, refusal: &Refusal) {
     let polite = async {
         client.write_all(&refusal.answer()).await?;
         client.shutdown().await?;
-        let mut sink = [0; 1024];
+        // Not in the future, which every tunnel would carry the size of.
+        let mut sink = vec![0; 1024];
         let mut left: usize = 64;
         while left > 0 && tokio::io::AsyncReadExt::read(&mut client, &mut sink).await? > 0 {
             left -= 1;

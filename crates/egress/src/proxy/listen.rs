@@ -9,15 +9,19 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::socket::{setsockopt, sockopt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Proxy, socket::Socket};
+use super::{Proxy, kernel::accept_who_speaks, socket::Socket};
 
 /// How long to wait before an address that is taken is tried again, and after a connection could not be accepted.
 const AGAIN: Duration = Duration::from_secs(5);
 const BREATH: Duration = Duration::from_millis(20);
+/// A client that connects and says nothing is accepted all the same after so many seconds; the kernel counts in times of its
+/// own, and rounds up.
+const SILENCE_SECS: i32 = 1;
 
 /// Where the proxy can be reached now.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +73,17 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Binds, and says once for all connections what would otherwise be said for each.
+async fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await?;
+    // What is accepted inherits it. Small messages go both ways: whoever wants them gathered gathers them before.
+    setsockopt(&listener, sockopt::TcpNoDelay, &true)?;
+    // Clients speak first here: one is accepted when it does, or a moment later where it does not, instead of being woken
+    // for twice. Where the kernel does not know it, nothing is lost.
+    let _ = accept_who_speaks(&listener, SILENCE_SECS);
+    Ok(listener)
+}
+
 async fn accept_unix(proxy: Arc<Proxy>, listener: UnixListener, stop: CancellationToken) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
@@ -82,7 +97,7 @@ async fn accept_tcp(proxy: Arc<Proxy>, address: SocketAddr, listening: Listening
     let mut told = false;
     let bound = async {
         loop {
-            match TcpListener::bind(address).await {
+            match bind_tcp(address).await {
                 Ok(listener) => return listener,
                 Err(error) if !told => {
                     warn!(%address, %error, "the proxy can't listen there; it is tried again, and the socket serves");
@@ -97,10 +112,7 @@ async fn accept_tcp(proxy: Arc<Proxy>, address: SocketAddr, listening: Listening
     listening.add(listener.local_addr().unwrap_or(address).to_string());
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, _)) => {
-                let _ = stream.set_nodelay(true);
-                tokio::spawn(proxy.clone().serve(Socket::Tcp(stream)));
-            }
+            Ok((stream, _)) => drop(tokio::spawn(proxy.clone().serve(Socket::Tcp(stream)))),
             Err(error) => breathe(&error).await,
         }
     }

@@ -6,6 +6,7 @@ mod connection;
 mod dial;
 mod forward;
 mod head;
+mod kernel;
 mod listen;
 mod pipe;
 mod relay;

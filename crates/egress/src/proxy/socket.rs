@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use nix::sys::socket::{Shutdown, shutdown};
+use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::{TcpStream, UnixStream},
@@ -39,8 +39,21 @@ impl Socket {
         either!(self, stream => stream.poll_write_ready(cx))
     }
 
+    /// Reads what there is. Where that fills only a part of the buffer it was all, and the socket says when more comes: it
+    /// need not be asked a second time to learn that it is empty (epoll(7), of edges).
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        either!(self, stream => stream.try_read(buffer))
+        let mut read = None;
+        let asked = self.try_io(Interest::READABLE, || {
+            let count = recv(self.as_fd().as_raw_fd(), buffer, MsgFlags::empty())?;
+            read = Some(count);
+            // By this it is known to be empty; that the other end closed stays known.
+            if count > 0 && count < buffer.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match (read, asked) {
+            (Some(count), _) => Ok(count),
+            (None, Err(error)) => Err(error),
+            (None, Ok(())) => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
