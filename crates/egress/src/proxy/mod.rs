@@ -1,6 +1,7 @@
 //! The proxy: what comes in, whether it may go out, and the way between.
 
 mod authorise;
+mod carrier;
 mod connect;
 mod connection;
 mod dial;

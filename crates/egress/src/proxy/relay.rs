@@ -1,8 +1,8 @@
 //! A tunnel: bytes from each end to the other, with as little as possible in between.
 //!
 //! Small messages go through one buffer that all tunnels of the thread share; what can't be written at once is all
-//! that a tunnel ever holds. Where much comes at once, splice(2) moves it through a pipe that the tunnel borrows for as
-//! long as something is in it. An idle tunnel holds neither.
+//! that a tunnel ever holds. Where much comes at once, it is carried: splice(2) moves it through a pipe, or a large buffer
+//! where both ends are on this machine. The tunnel borrows it for as long as something is in it; an idle one holds nothing.
 
 use std::{
     cell::RefCell,
@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    pipe::{PIPE_BYTES, Pipe},
+    carrier::{Carrier, MOST_AT_ONCE, let_go},
     socket::Socket,
 };
 use crate::{
@@ -75,8 +75,8 @@ struct Way {
     /// What could not be written yet, and how much of it was.
     held: Vec<u8>,
     written: usize,
-    pipe: Option<Pipe>,
-    /// Whether the last read was so large that the next one goes through a pipe.
+    carrier: Option<Carrier>,
+    /// Whether the last read was so large that the next one is carried.
     much: bool,
     /// Nothing more comes.
     ended: bool,
@@ -91,7 +91,11 @@ struct Tunnel<'a> {
     ticket: &'a Ticket,
     meter: &'a Meter,
     is_free: bool,
+    /// Whether the server is on this machine, as the client is.
+    is_local: bool,
     gate: Option<Gate>,
+    /// Whether the other way is done.
+    is_last: bool,
 }
 
 /// Moves bytes until both ends are done, or there is a reason to stop. `early` is what the client sent already.
@@ -103,25 +107,33 @@ pub(super) async fn relay(
     ticket: &Ticket,
     meter: &Meter,
 ) -> End {
-    let mut tunnel = Tunnel { client, server, ticket, meter, is_free: meter.is_free(), gate: Some(gate) };
+    let is_local = ticket.entry.address.get().is_some_and(|address| address.to_canonical().is_loopback());
+    let is_free = meter.is_free();
+    let mut tunnel = Tunnel { client, server, ticket, meter, is_free, is_local, gate: Some(gate), is_last: false };
     let (mut up, mut down) = (Way { held: early, ..Way::default() }, Way::default());
     tunnel.count(true, up.held.len());
     if let Err(end) = tunnel.look(&up.held) {
         return end;
     }
-    poll_fn(|cx| {
+    let end = poll_fn(|cx| {
         if let Poll::Ready(why) = ticket.entry.poll_cut(cx) {
             return Poll::Ready(End::Cut(why));
         }
         let to_server = up.poll(cx, &mut tunnel, true);
+        tunnel.is_last = up.done;
         let to_client = down.poll(cx, &mut tunnel, false);
+        tunnel.is_last = down.done;
         match (to_server, to_client) {
             (Poll::Ready(Err(end)), _) | (_, Poll::Ready(Err(end))) => Poll::Ready(end),
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(End::Closed),
             _ => Poll::Pending,
         }
     })
-    .await
+    .await;
+    if is_local {
+        let_go();
+    }
+    end
 }
 
 impl Tunnel<'_> {
@@ -165,21 +177,24 @@ impl Way {
             if !waits && self.written < self.held.len() {
                 ready!(to.poll_writable(cx)).map_err(|_| End::Broken)?;
                 self.write_held(to)?;
-            } else if let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.filled > 0) {
+            } else if let Some(carrier) = self.carrier.as_mut().filter(|carrier| !carrier.is_empty()) {
                 ready!(to.poll_writable(cx)).map_err(|_| End::Broken)?;
-                would_block(to.try_io(Interest::WRITABLE, || pipe.drain(to)))?;
-                if let Some(empty) = self.pipe.take_if(|pipe| pipe.filled == 0) {
+                would_block(to.try_io(Interest::WRITABLE, || carrier.drain(to)))?;
+                if let Some(empty) = self.carrier.take_if(|carrier| carrier.is_empty()) {
                     empty.give_back();
                 }
             } else if self.ended {
                 // A client that ends before it said what it wants has wanted nothing.
                 self.done = true;
-                to.end_writing();
+                // The last one need not say so: both sockets are closed at once.
+                if !tunnel.is_last {
+                    to.end_writing();
+                }
             } else {
                 let most = ready!(self.poll_allowance(cx, tunnel))?;
                 ready!(from.poll_readable(cx)).map_err(|_| End::Broken)?;
                 if self.much && !waits {
-                    self.splice(tunnel, up, most)?;
+                    self.carry(tunnel, up, most)?;
                 } else {
                     self.copy(tunnel, up, most.min(SCRATCH))?;
                 }
@@ -201,14 +216,14 @@ impl Way {
     /// How much may be read now.
     fn poll_allowance(&mut self, cx: &mut Context<'_>, tunnel: &Tunnel<'_>) -> Poll<Result<usize, End>> {
         if tunnel.is_free {
-            return Poll::Ready(Ok(PIPE_BYTES));
+            return Poll::Ready(Ok(MOST_AT_ONCE));
         }
         loop {
             if let Some(pause) = &mut self.pause {
                 ready!(pause.as_mut().poll(cx));
                 self.pause = None;
             }
-            match tunnel.meter.allowance(PIPE_BYTES) {
+            match tunnel.meter.allowance(MOST_AT_ONCE) {
                 Allowance::Bytes(most) => return Poll::Ready(Ok(most)),
                 Allowance::Spent => return Poll::Ready(Err(End::Spent)),
                 Allowance::Wait(time) => self.pause = Some(Box::pin(sleep(time))),
@@ -239,27 +254,27 @@ impl Way {
         })
     }
 
-    fn splice(&mut self, tunnel: &Tunnel<'_>, up: bool, most: usize) -> Result<(), End> {
+    fn carry(&mut self, tunnel: &Tunnel<'_>, up: bool, most: usize) -> Result<(), End> {
         let (from, to) = tunnel.ends(up);
-        let Ok(mut pipe) = self.pipe.take().map_or_else(Pipe::take, Ok) else {
+        let Ok(mut carrier) = self.carrier.take().map_or_else(|| Carrier::take(tunnel.is_local), Ok) else {
             // No descriptors are left: it goes the other way.
             self.much = false;
             return Ok(());
         };
-        match would_block(from.try_io(Interest::READABLE, || pipe.fill(from, most)))? {
-            None => pipe.give_back(),
+        match would_block(from.try_io(Interest::READABLE, || carrier.fill(from, most)))? {
+            None => carrier.give_back(),
             Some(0) => {
                 self.ended = true;
-                pipe.give_back();
+                carrier.give_back();
             }
             Some(count) => {
                 self.much = count >= SCRATCH;
                 // At once, while it is there; what is left waits for the other end.
-                would_block(to.try_io(Interest::WRITABLE, || pipe.drain(to)))?;
-                if pipe.filled > 0 {
-                    self.pipe = Some(pipe);
+                would_block(to.try_io(Interest::WRITABLE, || carrier.drain(to)))?;
+                if !carrier.is_empty() {
+                    self.carrier = Some(carrier);
                 } else {
-                    pipe.give_back();
+                    carrier.give_back();
                 }
                 tunnel.count(up, count);
             }
