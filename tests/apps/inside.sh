@@ -101,9 +101,52 @@ grep -q 'CapEff:.0000000000000000' /proc/self/status || echo "has capabilities"
 echo looked
 APP
 chmod 755 /usr/local/bin/{talks,listens,nosy}
-mkdir -p /home/ann/shop /var/lib/osmoda/apps/left
-touch /home/ann/shop/Cargo.toml
+# What others brought to the machine, one of each of the eight kinds that are found.
+cat >/usr/local/bin/engine <<'ENGINE'
+#!/usr/bin/perl
+# engine SOCKET ANSWER: answers as Docker does, and Podman, when it is asked for its containers.
+use Socket;
+my ($path, $body) = @ARGV;
+socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die $!;
+bind($s, pack_sockaddr_un($path)) or die $!;
+listen($s, 5);
+while (accept(my $c, $s)) {
+    my $asked = '';
+    while ($asked !~ /\r\n\r\n/) { sysread($c, $asked, 4096, length $asked) or last }
+    my $good = $asked =~ m{^GET /containers/json\?all=1 HTTP/1\.[01]\r\n};
+    my $answer = $good ? $body : '{"message":"page not found"}';
+    my $status = $good ? '200 OK' : '404 Not Found';
+    syswrite($c, "HTTP/1.0 $status\r\nContent-Type: application/json\r\nContent-Length: " . length($answer) . "\r\n\r\n$answer");
+    close $c;
+}
+ENGINE
+chmod 755 /usr/local/bin/engine
+mkdir -p /home/ann/shop /root/{bot,workspace,.cache} /var/lib/osmoda/apps/left /etc/nginx/sites-{available,enabled} /etc/caddy /run/podman
+touch /home/ann/shop/Cargo.toml /root/{bot,workspace,.cache}/main.py
 echo '{"name":"left","status":"running","port":4444}' >/var/lib/osmoda/apps/left/app.json
+cat >/etc/nginx/sites-available/store <<'NGINX'
+# The usual pair: one sends on to the other.
+server {
+    listen 80 default_server;
+    server_name _;
+    return 301 https://$host$request_uri;
+}
+server {
+    listen 443 ssl;
+    server_name store.example www.store.example 192.0.2.7; # server_name old.example;
+    location / { proxy_pass http://127.0.0.1:7070; }
+}
+NGINX
+ln -s ../sites-available/store /etc/nginx/sites-enabled/store
+printf '{\n\temail ann@blog.example\n}\n\nblog.example:443 {\n\treverse_proxy localhost:7070\n}\n\nlocalhost {\n\trespond ok\n}\n' >/etc/caddy/Caddyfile
+# others: starts those of them that are processes.
+others() {
+    systemd-run --quiet --unit=osmoda-app-foreign --description="brought by another" /bin/sleep 1000
+    systemd-run --quiet --unit=peoples --setenv=PORT=7070 /usr/local/bin/listens
+    systemd-run --quiet --unit=low --setenv=PORT=77 /usr/local/bin/listens
+    systemd-run --quiet --unit=dockerd /usr/local/bin/engine /run/docker.sock '[{"Id":"8dfafdbc3a40","Names":["/db"],"Image":"postgres:16","ImageID":"sha256:d74508fb6632","Command":"docker-entrypoint.sh postgres","Created":1767854155,"Ports":[{"PrivatePort":5433,"Type":"tcp"},{"IP":"0.0.0.0","PrivatePort":5432,"PublicPort":15432,"Type":"tcp"}],"Labels":{},"State":"running","Status":"Up 2 hours","HostConfig":{"NetworkMode":"bridge"},"NetworkSettings":{"Networks":{}},"Mounts":[]}]'
+    systemd-run --quiet --unit=podmand /usr/local/bin/engine /run/podman/podman.sock '[{"Id":"3176a2479c92","Names":["/cache"],"Image":"docker.io/library/redis:7","Command":"redis-server","Ports":null,"State":"exited","Status":"Exited (0) 5 minutes ago"}]'
+}
 up
 check "agentd answers in its own unit" until_true 20 call system_health '{}' '"status":"ok"'
 
@@ -155,6 +198,28 @@ check "an app is deployed to be stopped" call app_deploy '{"name":"rests","comma
 check "an app is stopped" call app_stop '{"name":"rests"}' '"status":"stopped"'
 check "it rests" is rests ActiveState inactive
 check "the list joins what else there is" call app_list '{}' '"name":"shop"[^}]*"source":"project"' '"name":"left"[^}]*"source":"app"' '"name":"web"[^}]*"source":"managed"'
+others
+# found PATTERN: one row of the list has it, and one alone.
+found() {
+    local answer many
+    answer=$(limit 60 "$AGENTCTL" call app_list --json '{}' 2>&1) || true
+    many=$(grep -oE -- "\{[^{}]*$1[^{}]*\}" <<<"$answer" | wc -l)
+    ((many == 1)) || { echo "$1 is there $many times in $answer" && return 1; }
+}
+check "a service called as apps are is found" until_true 20 found '"active":"active","detail":"brought by another"[^}]*"name":"foreign","pid":[0-9]+[^}]*"source":"app","unit":"osmoda-app-foreign.service"'
+check "a project in a home is found" found '"detail":"rust","name":"shop","path":"/home/ann/shop","source":"project"'
+check "a program that listens is found" until_true 20 found '"name":"listens","pid":[0-9]+,"port":7070,"source":"port","unit":"peoples.service"'
+check "one at a low port is not" lacks app_list '{}' '"port":77,'
+check "a container of Docker is found" until_true 20 found '"active":"running","detail":"postgres:16 \(docker\)","name":"db","port":15432,"source":"container"'
+check "a container of Podman is found" until_true 20 found '"active":"exited","detail":"docker.io/library/redis:7 \(podman\)","name":"cache","source":"container"'
+check "a site of nginx is found" found '"detail":"nginx","name":"store.example","path":"/etc/nginx/sites-enabled/store","source":"domain"'
+check "and its other name" found '"detail":"nginx","name":"www.store.example"'
+check "a site of Caddy is found" found '"detail":"caddy","name":"blog.example","path":"/etc/caddy/Caddyfile","source":"domain"'
+check "a site of nobody is not" lacks app_list '{}' '"name":"(_|localhost|192.0.2.7|old.example)"'
+check "a project in root's home is found" found '"detail":"python","name":"bot","path":"/root/bot","source":"project"'
+check "what is root's own there is not" lacks app_list '{}' '"path":"/root/(workspace|.cache)"'
+check "what another control plane left is found" found '"active":"running","name":"left"[^}]*"path":"/var/lib/osmoda/apps/left/app.json","port":4444,"source":"app"'
+check "and nothing was out of sight" lacks app_list '{}' '"not_seen":\["'
 check "an app's own listener is not listed twice" lacks app_list '{}' '"port":8080[^}]*"source":"port"'
 systemctl kill -s KILL osmoda-agentd
 check "apps outlive agentd" is talks ActiveState active
