@@ -309,7 +309,10 @@ mod tests {
         drop((cut, idle, busy));
         assert_eq!(book.len(), 0);
         let (ended, _) = reporter.take(10);
-        let ended: Vec<_> = ended.iter().map(|ended| (&*ended.host, ended.why, ended.received)).collect();
+        let ended: Vec<_> = ended
+            .iter()
+            .map(|ended| (&*ended.entry.host, ended.why, ended.entry.received.load(Ordering::Relaxed)))
+            .collect();
         assert_eq!(ended, [("cut.org", "token_revoked", 0), ("idle.org", "idle", 0), ("busy.org", "closed", 50)]);
         assert_eq!(book.totals(), (3, 0, 50));
     }

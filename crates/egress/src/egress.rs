@@ -75,6 +75,7 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Egress, Config>, NotSta
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.map_err(|source| NotStarted::Folder { folder: folder.clone(), source })?;
     allow_many_descriptors();
+    pages::keep_large_apart();
     let socket = start.config.socket.clone().unwrap_or_else(|| start.dirs.run().join("egress/proxy.sock"));
     let addresses = start.config.listen.clone();
     let proxy = Arc::new(Proxy::new(Settings::new(start.config)?));

@@ -15,6 +15,24 @@ pub(crate) fn give_back_code() -> io::Result<()> {
     Ok(())
 }
 
+/// A request for so many bytes or more gets a mapping of its own, which goes back to the system when it is freed.
+#[cfg(target_env = "gnu")]
+const LARGE: i32 = 131_072;
+
+/// Keeps large buffers apart from the heap for good. glibc does so at first, and takes them from the heap once one was freed,
+/// which then keeps up to twice its size (mallopt(3), `M_MMAP_THRESHOLD`).
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code)]
+pub(crate) fn keep_large_apart() {
+    // SAFETY: it sets a number of the allocator, under the allocator's own lock, and touches no memory that was given out.
+    // Where it is refused all stays as it was.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+}
+
+/// Other allocators give large buffers back by themselves.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) const fn keep_large_apart() {}
+
 #[expect(unsafe_code)]
 fn give_back(start: usize, length: usize) -> io::Result<()> {
     let Some(start) = NonNull::new(start as *mut c_void) else { return Ok(()) };

@@ -2,12 +2,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use jiff::Timestamp;
 use osmoda_ipc::NewEvent;
 use osmoda_steward::Steward;
 use serde_json::{Value, json};
@@ -29,43 +27,24 @@ const MOST_REFUSED: usize = 100;
 /// A connection that is over.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
-    pub(crate) host: Box<str>,
-    port: u16,
-    address: Option<IpAddr>,
-    via: &'static str,
-    token: Option<String>,
-    holder: Option<String>,
-    since: Timestamp,
+    pub(crate) entry: Arc<Entry>,
     ms: u64,
-    sent: u64,
-    pub(crate) received: u64,
     pub(crate) why: &'static str,
 }
 
 impl Ended {
-    pub(crate) fn of(entry: &Entry, why: &'static str) -> Self {
-        use std::sync::atomic::Ordering::Relaxed;
-        let claims = entry.claims.as_ref();
-        Self {
-            host: entry.host.clone(),
-            port: entry.port,
-            address: entry.address.get().copied(),
-            via: entry.via.as_str(),
-            token: claims.map(|claims| claims.id.to_string()),
-            holder: claims.map(|claims| claims.holder.clone()),
-            since: entry.since,
-            ms: entry.age_ms(),
-            sent: entry.sent.load(Relaxed),
-            received: entry.received.load(Relaxed),
-            why,
-        }
+    pub(crate) fn of(entry: &Arc<Entry>, why: &'static str) -> Self {
+        Self { entry: entry.clone(), ms: entry.age_ms(), why }
     }
 
     fn told(&self) -> Value {
+        let Self { entry, ms, why } = self;
+        let claims = entry.claims.as_ref();
         json!({
-            "to": format!("{}:{}", self.host, self.port), "address": self.address, "via": self.via, "token": self.token,
-            "holder": self.holder, "since": self.since.to_string(), "ms": self.ms, "sent": self.sent,
-            "received": self.received, "ended": self.why,
+            "to": format!("{}:{}", entry.host, entry.port), "address": entry.address.get(), "via": entry.via.as_str(),
+            "token": claims.map(|claims| claims.id.to_string()), "holder": claims.map(|claims| &claims.holder),
+            "since": entry.since.to_string(), "ms": ms, "sent": entry.sent.load(Relaxed),
+            "received": entry.received.load(Relaxed), "ended": why,
         })
     }
 }

@@ -8,6 +8,7 @@ use std::{
     cell::RefCell,
     io,
     os::fd::{AsFd, AsRawFd},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use nix::sys::socket::{MsgFlags, recv, send};
@@ -19,6 +20,12 @@ const BUFFER_BYTES: usize = 524_288;
 
 /// The most that is carried at once, in bytes.
 pub(super) const MOST_AT_ONCE: usize = if BUFFER_BYTES > PIPE_BYTES { BUFFER_BYTES } else { PIPE_BYTES };
+
+/// Buffers at a time. Who reads slowly keeps one filled, and thousands may: beyond these few there are pipes, of which the
+/// kernel keeps account.
+const MOST_BUFFERS: usize = 16;
+
+static BUFFERS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static SPARE: RefCell<Option<Buffer>> = const { RefCell::new(None) };
@@ -42,7 +49,10 @@ pub(super) struct Buffer {
 impl Carrier {
     /// An empty one, for ends of which both are on this machine or not.
     pub(super) fn take(is_local: bool) -> io::Result<Self> {
-        if is_local { Ok(Self::Buffer(Buffer::take())) } else { Pipe::take().map(Self::Pipe) }
+        match is_local.then(Buffer::take).flatten() {
+            Some(buffer) => Ok(Self::Buffer(buffer)),
+            None => Pipe::take().map(Self::Pipe),
+        }
     }
 
     /// Keeps it for another tunnel, where it is empty and few are kept.
@@ -79,9 +89,13 @@ impl Carrier {
 }
 
 impl Buffer {
-    fn take() -> Self {
-        let spare = SPARE.with_borrow_mut(Option::take);
-        spare.unwrap_or_else(|| Self { bytes: vec![0; BUFFER_BYTES].into(), sent: 0, filled: 0 })
+    /// The spare one, or a new one while there are few.
+    fn take() -> Option<Self> {
+        SPARE.with_borrow_mut(Option::take).or_else(|| {
+            let is_free = |count: usize| (count < MOST_BUFFERS).then_some(count + 1);
+            BUFFERS.fetch_update(Relaxed, Relaxed, is_free).ok()?;
+            Some(Self { bytes: vec![0; BUFFER_BYTES].into(), sent: 0, filled: 0 })
+        })
     }
 
     fn fill(&mut self, from: &impl AsFd, most: usize) -> io::Result<usize> {
@@ -96,6 +110,12 @@ impl Buffer {
         let count = send(to.as_fd().as_raw_fd(), rest, MsgFlags::MSG_NOSIGNAL)?;
         self.sent += count;
         Ok(count)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        BUFFERS.fetch_sub(1, Relaxed);
     }
 }
 
@@ -136,6 +156,9 @@ mod tests {
         assert!(SPARE.with_borrow(Option::is_some));
         let_go();
         assert!(SPARE.with_borrow(Option::is_none));
+        let many: Vec<_> = (0..MOST_BUFFERS * 2).map(|_| Carrier::take(true).unwrap()).collect();
+        let buffers = many.iter().filter(|carrier| matches!(carrier, Carrier::Buffer(_))).count();
+        assert!((1..=MOST_BUFFERS).contains(&buffers), "{buffers} at a time");
     }
 
     #[test]
