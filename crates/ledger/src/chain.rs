@@ -133,7 +133,9 @@ pub(crate) fn is_name(text: &[u8]) -> bool {
 pub(crate) fn is_time(text: &[u8]) -> bool {
     const FORM: &[u8; 24] = b"dddd-dd-ddTdd:dd:dd.dddZ";
     let fits = |byte: u8, form: u8| if form == b'd' { byte.is_ascii_digit() } else { byte == form };
-    text.len() == FORM.len() && text.iter().zip(FORM).fold(true, |all, (byte, form)| all & fits(*byte, *form))
+    // Of known length: looked at in one go.
+    <&[u8; 24]>::try_from(text)
+        .is_ok_and(|text| text.iter().zip(FORM).fold(true, |all, (byte, form)| all & fits(*byte, *form)))
 }
 
 #[cfg(test)]
