@@ -1,11 +1,12 @@
 //! One order from two legs.
 //!
 //! Both legs are brought to numbers that mean the same for every query: words to the share of the query's rarity that a text
-//! answers, meaning to the cosine; and the query's words that stand in the text as they were written, not only by their stem.
-//! They are added with weights. A long question is about a matter, and then the first texts are asked what they have in common
-//! (pseudo relevance feedback): their direction goes into the query's vector, their telling words into its words, and every
-//! candidate is measured again. In the end texts of one conversation share in the best of them. The weights were found on one
-//! half of each evaluation's queries; docs/memory.md has the results of the other half.
+//! answers, meaning to the cosine; and the query's words that stand in the text as they were written, not only by their stem,
+//! and those at its beginning. They are added with weights. A long question is about a matter, and then the first texts are
+//! asked what they have in common (pseudo relevance feedback, each by how near it is to the best of them): their direction goes
+//! into the query's vector, their telling words into its words, and every candidate is measured again; and what says nearly the
+//! same shares its scores (`neighbours.rs`). In the end texts of one conversation share in the best of them. The weights were
+//! found on one half of each evaluation's queries; docs/memory.md has the results of the other half.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,24 +20,31 @@ use crate::{
     candidates::{Candidate, Texts},
     embed,
     indexes::Indexes,
+    neighbours,
     recall::Look,
     text::{Counted, Weighted, is_stop_word},
 };
 
 /// What words give.
-const KEYWORD: f64 = 0.28;
+const KEYWORD: f64 = 0.2;
 /// What words give that are written as they were asked for.
-const WRITTEN: f64 = 0.06;
+const WRITTEN: f64 = 0.21;
+/// What words at a text's beginning give.
+const BEGINNING: f64 = 0.035;
 /// What meaning gives.
-const MEANING: f64 = 0.66;
+const MEANING: f64 = 0.555;
 /// What is measured again with feedback counts so much at most, and what was asked the rest.
 const FEEDBACK: f64 = 0.7;
-/// How many words a question has: a few name a thing, many tell of a matter, where feedback counts whole.
-const WORDS_ASKED: Range<f64> = 4.0..8.0;
+/// What its neighbours' scores count of a text's at most.
+const NEIGHBOURS: f64 = 0.4;
+/// How many words a question has: a few name a thing, many tell of a matter, where feedback and neighbours count whole.
+const WORDS_ASKED: Range<f64> = 5.0..10.0;
 /// What the best text of the same conversation gives to each of it.
 const SESSION: f64 = 0.3;
 /// How many first texts feed back.
 const FEEDBACK_TEXTS: usize = 5;
+/// A text whose score is so far below the best one's feeds back with 1/e of its weight.
+const FEEDBACK_SCALE: f64 = 0.01;
 /// How many of their words.
 const FEEDBACK_WORDS: usize = 30;
 /// What of the query stays in its words and in its vector.
@@ -54,6 +62,7 @@ pub(crate) struct Scored {
     pub(crate) keyword_part: f64,
     pub(crate) vector_part: f64,
     pub(crate) feedback_part: f64,
+    pub(crate) neighbours_part: f64,
     pub(crate) session_part: f64,
     pub(crate) recency_factor: f64,
     pub(crate) keyword_rank: Option<u32>,
@@ -98,7 +107,7 @@ pub(crate) fn feedback(
 ) -> Result<Option<Feedback>, MemoryError> {
     let Some(vector) = &look.vector else { return Ok(None) };
     complete(indexes, look, candidates, texts)?;
-    let weight = feedback_weight(look.words.len());
+    let weight = FEEDBACK * matter(look.words.len());
     if weight <= 0.0 {
         return Ok(None);
     }
@@ -106,42 +115,48 @@ pub(crate) fn feedback(
     let mut first: Vec<(f64, u64)> =
         candidates.iter().map(|candidate| (asked(candidate, rarity), candidate.row)).collect();
     first.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
-    let rows: Vec<u64> = first.iter().take(FEEDBACK_TEXTS).map(|(_, row)| *row).collect();
-    let found: Vec<Vec<f32>> = indexes.vectors.of(&rows).into_iter().flatten().collect();
-    if found.is_empty() {
-        return Ok(None);
-    }
+    first.truncate(FEEDBACK_TEXTS);
+    let weights = feedback_weights(&first.iter().map(|(score, _)| *score).collect::<Vec<_>>());
+    let rows: Vec<u64> = first.iter().map(|(_, row)| *row).collect();
     let mut direction = vec![0.0; vector.len()];
-    for text in &found {
-        for (sum, number) in direction.iter_mut().zip(text) {
-            *sum += number;
+    for (text, weight) in indexes.vectors.of(&rows).iter().zip(&weights) {
+        for (sum, number) in direction.iter_mut().zip(text.iter().flatten()) {
+            *sum += weight * number;
         }
+    }
+    if direction.iter().all(|number| *number == 0.0) {
+        return Ok(None);
     }
     embed::normalise(&mut direction);
     for (number, asked) in direction.iter_mut().zip(vector) {
         *number = QUERY_STAYS * asked + (1.0 - QUERY_STAYS) * *number;
     }
     embed::normalise(&mut direction);
-    let words = common_words(indexes, look, rows.iter().map(|row| &texts.of(*row).counted))?;
+    let words = common_words(indexes, look, rows.iter().map(|row| &texts.of(*row).counted).zip(weights))?;
     Ok(Some(Feedback { weight, direction, words }))
 }
 
-/// How much feedback counts where so many words were asked for.
-fn feedback_weight(words: usize) -> f64 {
-    let share = (words as f64 - WORDS_ASKED.start) / (WORDS_ASKED.end - WORDS_ASKED.start);
-    FEEDBACK * share.clamp(0.0, 1.0)
+/// From 0 to 1: how far so many words tell of a matter, and don't name a thing.
+fn matter(words: usize) -> f64 {
+    ((words as f64 - WORDS_ASKED.start) / (WORDS_ASKED.end - WORDS_ASKED.start)).clamp(0.0, 1.0)
+}
+
+/// How much each of the first texts feeds back, given their scores from the best on.
+fn feedback_weights(scores: &[f64]) -> Vec<f32> {
+    let best = scores.first().copied().unwrap_or_default();
+    scores.iter().map(|score| ((score - best) / FEEDBACK_SCALE).exp() as f32).collect()
 }
 
 /// The query's words and the telling words of texts, each side with its share of the weight.
 fn common_words<'a>(
     indexes: &Indexes,
     look: &Look,
-    texts: impl Iterator<Item = &'a Counted>,
+    texts: impl Iterator<Item = (&'a Counted, f32)>,
 ) -> Result<Vec<Weighted>, MemoryError> {
     let mut shares: HashMap<String, f32> = HashMap::new();
-    for text in texts {
+    for (text, weight) in texts {
         for (word, count) in text.counts.iter().filter(|(word, _)| word.len() > 1 && !is_stop_word(word)) {
-            *shares.entry(word.clone()).or_default() += *count as f32 / text.length as f32;
+            *shares.entry(word.clone()).or_default() += weight * *count as f32 / text.length as f32;
         }
     }
     let shares: Vec<Weighted> = shares.into_iter().collect();
@@ -183,8 +198,13 @@ pub(crate) fn measure_again(
 /// The score of what was asked, before any feedback.
 fn asked(candidate: &Candidate, rarity: f64) -> f64 {
     KEYWORD * f64::from(candidate.bm25) / rarity
-        + WRITTEN * candidate.written
+        + as_written(candidate)
         + MEANING * f64::from(candidate.cosine.unwrap_or_default())
+}
+
+/// What the query's words give as they stand in the text.
+fn as_written(candidate: &Candidate) -> f64 {
+    WRITTEN * candidate.written + BEGINNING * candidate.beginning
 }
 
 /// What a text of average length would score that has each word once.
@@ -223,7 +243,7 @@ pub(crate) fn score(
             let again_cosine = candidate
                 .feedback_cosine
                 .map_or_else(|| guess(candidate.feedback_words.max(share), best_again), f64::from);
-            let keyword_part = keyword * share + if is_hybrid { WRITTEN * candidate.written } else { 0.0 };
+            let keyword_part = keyword * share + if is_hybrid { as_written(candidate) } else { 0.0 };
             let vector_part = vector * cosine;
             let again = KEYWORD * candidate.feedback_words + MEANING * again_cosine;
             let feedback_part = feedback * again;
@@ -235,6 +255,7 @@ pub(crate) fn score(
                 keyword_part,
                 vector_part,
                 feedback_part,
+                neighbours_part: 0.0,
                 session_part: 0.0,
                 recency_factor: 1.0,
                 keyword_rank: candidate.keyword_rank,
@@ -242,6 +263,9 @@ pub(crate) fn score(
             }
         })
         .collect();
+    if is_hybrid {
+        neighbours::share(indexes, &mut scored, NEIGHBOURS * matter(look.words.len()));
+    }
     share_in_sessions(&mut scored, texts);
     scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.row.cmp(&a.row)));
     Ok(scored)
@@ -264,12 +288,12 @@ fn share_in_sessions(scored: &mut [Scored], texts: &Texts) {
     }
 }
 
-/// Lets newer ones count more, and brings the score between 0 and 1.
+/// Lets newer ones count more.
 pub(crate) fn age(scored: &mut Scored, milliseconds: i64, recency: f64) {
     let days = milliseconds.max(0) as f64 / 86_400_000.0;
     let freshness = 0.5_f64.powf(days / HALF_LIFE_DAYS);
     scored.recency_factor = 1.0 - recency + recency * freshness;
-    scored.score = (scored.score * scored.recency_factor).clamp(0.0, 1.0);
+    scored.score *= scored.recency_factor;
 }
 
 #[cfg(test)]
@@ -277,10 +301,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn feedback_counts_where_much_was_asked() {
-        for (words, expected) in [(0, 0.0), (4, 0.0), (6, 0.35), (8, 0.7), (32, 0.7)] {
-            assert!((feedback_weight(words) - expected).abs() < 1e-9, "{words}");
+    fn many_words_tell_of_a_matter() {
+        for (words, expected) in [(0, 0.0), (5, 0.0), (6, 0.2), (8, 0.6), (10, 1.0), (32, 1.0)] {
+            assert!((matter(words) - expected).abs() < 1e-9, "{words}");
         }
+    }
+
+    #[test]
+    fn what_is_far_from_the_best_feeds_nothing_back() {
+        for (scores, expected) in [
+            (vec![], vec![]),
+            (vec![0.4], vec![1.0]),
+            (vec![0.9, 0.9, 0.89], vec![1.0, 1.0, 0.3679]),
+            (vec![0.9, 0.7, -0.1], vec![1.0, 0.0, 0.0]),
+        ] {
+            let weights = feedback_weights(&scores);
+            assert_eq!(weights.len(), expected.len());
+            assert!(weights.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-4), "{scores:?}: {weights:?}");
+        }
+    }
+
+    #[test]
+    fn the_weights_make_a_whole() {
+        assert!((KEYWORD + WRITTEN + BEGINNING + MEANING - 1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod indexes;
 mod junk;
 mod keeper;
 mod memories;
+mod neighbours;
 mod note;
 mod recall;
 mod snippet;

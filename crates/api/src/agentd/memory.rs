@@ -216,6 +216,8 @@ pub struct MemoryWhy {
     pub vector_part: f64,
     /// What resemblance to the first results gave to it.
     pub feedback_part: f64,
+    /// What the scores of texts that say nearly the same gave to it, or took from it.
+    pub neighbours_part: f64,
     /// What the best text of the same conversation gave to it.
     pub session_part: f64,
     /// By what recency multiplied it.

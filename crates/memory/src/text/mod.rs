@@ -23,7 +23,7 @@ use tantivy::{
 use self::fresh::{Fresh, Statistics};
 pub(crate) use self::{
     fresh::Counted,
-    words::{Stems, Words, is_stop_word},
+    words::{Known, Words, is_stop_word},
 };
 use crate::{MemoryError, filter::Filter};
 

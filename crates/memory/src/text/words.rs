@@ -24,9 +24,21 @@ const STOP_WORDS: [&str; 123] = [
     "may", "might", "must",
 ];
 
+/// Stop words only as what an apostrophe leaves of a word: `that's` has one, the `D compiler` and `re-entry` have none.
+const AFTER_APOSTROPHE: [&str; 7] = ["s", "t", "m", "re", "ve", "ll", "d"];
+const BEFORE_APOSTROPHE: &str = "don";
+const APOSTROPHES: [char; 2] = ['\'', '\u{2019}'];
+
 /// Whether a word stands in every text.
 pub(crate) fn is_stop_word(word: &str) -> bool {
     STOP_WORDS.contains(&word)
+}
+
+/// Whether a word of a query stands in every text, given what is before and after it.
+fn is_passed_over(word: &str, before: &str, after: &str) -> bool {
+    is_stop_word(word)
+        && (!AFTER_APOSTROPHE.contains(&word) || before.ends_with(APOSTROPHES))
+        && (word != BEFORE_APOSTROPHE || after.starts_with(APOSTROPHES))
 }
 
 /// Takes texts apart.
@@ -36,9 +48,15 @@ pub(crate) struct Words {
     plain: TextAnalyzer,
 }
 
-/// Words as they are written, and as they are indexed.
-#[derive(Debug, Default)]
-pub(crate) struct Stems(HashMap<String, String>);
+/// Words as they are written, and what is known of each: found out once, however many texts have it.
+#[derive(Debug)]
+pub(crate) struct Known<T>(HashMap<String, T>);
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
 
 impl Default for Words {
     fn default() -> Self {
@@ -69,8 +87,15 @@ impl Words {
         }
     }
 
-    /// Each word of a text as it is written, in lower case, and as it is indexed; `known` keeps what was found out.
-    pub(crate) fn each_spelled(&self, text: &str, known: &mut Stems, mut take: impl FnMut(&str, &str)) {
+    /// What is known of each word of a text as it is written, in lower case; `find_out` is told the word and how it is indexed
+    /// where nothing is known yet.
+    pub(crate) fn each_known<T>(
+        &self,
+        text: &str,
+        known: &mut Known<T>,
+        mut find_out: impl FnMut(&str, String) -> T,
+        mut take: impl FnMut(&T),
+    ) {
         let mut analyzer = self.plain.clone();
         let mut stream = analyzer.token_stream(text);
         while stream.advance() {
@@ -78,9 +103,11 @@ impl Words {
             if !known.0.contains_key(written) {
                 let mut indexed = String::new();
                 self.each(written, |stem| indexed.push_str(stem));
-                known.0.insert(written.clone(), indexed);
+                known.0.insert(written.clone(), find_out(written, indexed));
             }
-            take(written, known.0.get(written).map_or("", String::as_str));
+            if let Some(word) = known.0.get(written) {
+                take(word);
+            }
         }
     }
 
@@ -103,7 +130,8 @@ impl Words {
         let mut stream = analyzer.token_stream(query);
         while stream.advance() {
             let token = stream.token();
-            all.push((token.text.clone(), is_stop_word(&token.text)));
+            let (before, after) = (&query[..token.offset_from], &query[token.offset_to..]);
+            all.push((token.text.clone(), is_passed_over(&token.text, before, after)));
         }
         let without_others = all.iter().all(|(_, stop)| *stop);
         let mut counted: HashMap<String, (usize, f32)> = HashMap::new();
@@ -146,6 +174,8 @@ mod tests {
             ),
             ("to be or not to be", vec!["to", "be", "or", "not"]),
             ("running runs RUN", vec!["run"]),
+            ("the D compiler doesn't say what's re-entry", vec!["d", "compil", "doesn", "say", "re", "entri"]),
+            ("don\u{2019}t let Don do it", vec!["let", "don"]),
             (
                 "caf\u{e9} \u{1f600} \u{5e9}\u{5dc}\u{5d5}\u{5dd} nul\0byte",
                 vec!["caf\u{e9}", "\u{5e9}\u{5dc}\u{5d5}\u{5dd}", "nul", "byte"],

@@ -71,13 +71,14 @@ fn ranked(found: &MemoryResults) -> Table {
         ]);
         if let Some(why) = &one.why {
             let text = format!(
-                "words {:.3} (BM25 {:.2}: {}), meaning {:.3} (cosine {:.3}), feedback {:.3}, session {:.3}, recency x{:.2}",
+                "words {:.3} (BM25 {:.2}: {}), meaning {:.3} (cosine {:.3}), feedback {:.3}, neighbours {:.3}, session {:.3}, recency x{:.2}",
                 why.keyword_part,
                 why.bm25,
                 if why.matched.is_empty() { "none".to_owned() } else { why.matched.join(" ") },
                 why.vector_part,
                 why.cosine,
                 why.feedback_part,
+                why.neighbours_part,
                 why.session_part,
                 why.recency_factor
             );
@@ -239,7 +240,7 @@ mod tests {
         let found: MemoryResults = serde_json::from_value(json!({"mode": "hybrid", "results": [{
             "id": "mem_1", "kind": "memory", "summary": "s", "snippet": "the **port**", "ts": "2026-11-22T00:00:00Z", "score": 0.734,
             "keyword_rank": 1,
-            "why": {"bm25": 2.0, "cosine": 0.5, "keyword_part": 0.1, "vector_part": 0.2, "feedback_part": 0.3, "session_part": 0.0, "recency_factor": 1.0, "matched": ["port"]},
+            "why": {"bm25": 2.0, "cosine": 0.5, "keyword_part": 0.1, "vector_part": 0.2, "feedback_part": 0.3, "neighbours_part": -0.1, "session_part": 0.0, "recency_factor": 1.0, "matched": ["port"]},
         }]}))
         .unwrap();
         let text = ranked(&found).render(None, false);
