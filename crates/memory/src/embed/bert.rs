@@ -136,26 +136,18 @@ struct Shape {
     eps: f64,
 }
 
-/// A linear layer whose weights lie as the product reads them: of a short text, putting them in that order would take longer
-/// than the product.
-fn dense(inputs: usize, outputs: usize, at: VarBuilder<'_>) -> Result<Linear> {
-    let loaded = linear(inputs, outputs, at)?;
-    let weight = loaded.weight().t()?.contiguous()?.t()?;
-    Ok(Linear::new(weight, loaded.bias().cloned()))
-}
-
 impl Layer {
     fn build(at: &VarBuilder<'_>, shape: &Shape) -> Result<Self> {
         let size = shape.dimensions;
         let own = at.pp("attention.self");
         Ok(Self {
-            query: dense(size, size, own.pp("query"))?,
-            key: dense(size, size, own.pp("key"))?,
-            value: dense(size, size, own.pp("value"))?,
-            attended: dense(size, size, at.pp("attention.output.dense"))?,
+            query: linear(size, size, own.pp("query"))?,
+            key: linear(size, size, own.pp("key"))?,
+            value: linear(size, size, own.pp("value"))?,
+            attended: linear(size, size, at.pp("attention.output.dense"))?,
             attended_norm: layer_norm(size, shape.eps, at.pp("attention.output.LayerNorm"))?,
-            wide: dense(size, shape.wide, at.pp("intermediate.dense"))?,
-            narrow: dense(shape.wide, size, at.pp("output.dense"))?,
+            wide: linear(size, shape.wide, at.pp("intermediate.dense"))?,
+            narrow: linear(shape.wide, size, at.pp("output.dense"))?,
             norm: layer_norm(size, shape.eps, at.pp("output.LayerNorm"))?,
         })
     }
