@@ -33,7 +33,10 @@ impl Cli {
         // A wrong command line is reported before its flags are known.
         let plain = env::args_os().any(|argument| argument == "--no-color");
         let command = Self::command().color(if plain { ColorChoice::Never } else { ColorChoice::Auto });
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        // Lives as long as the program: to take the grammar apart piece by piece would be a part of every command's time.
+        let command = Box::leak(Box::new(command));
+        let matches = command.try_get_matches_from_mut(env::args_os()).unwrap_or_else(|error| error.exit());
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 }
 

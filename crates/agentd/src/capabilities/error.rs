@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use osmoda_capability::{BadKey, BadPermission, NotGranted, Refused, TooLong};
+use osmoda_capability::{BadPermission, NotGranted, Refused, TooLong};
 use osmoda_ipc::{Fault, chain};
 
 /// A token can't be given, read or taken back.
@@ -54,11 +54,6 @@ impl CapabilityError {
     /// What is wrong with the key's file.
     pub(super) fn key(path: &std::path::Path, why: &impl ToString) -> Self {
         Self::Key { path: path.to_owned(), why: why.to_string() }
-    }
-
-    /// A new key could not be made.
-    pub(super) fn no_key(path: &std::path::Path, why: &BadKey) -> Self {
-        Self::key(path, why)
     }
 }
 

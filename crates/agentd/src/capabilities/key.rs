@@ -1,61 +1,36 @@
 //! The signing key's file: made at the first start, readable by its owner alone.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{ErrorKind, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::Path,
-};
+use std::path::Path;
 
 use osmoda_capability::SigningKey;
+use osmoda_ipc::daemon::{Guardian, read_secret, write_secret};
 use zeroize::Zeroizing;
 
 use super::CapabilityError;
 
-/// Longer than any key.
-const LARGEST: u64 = 256;
-
 /// The key at `path`, or a new one that is on disk before anything is signed with it. A key that is broken is never
 /// replaced: every token that is out would fall.
 pub(super) fn load_or_make(path: &Path) -> Result<SigningKey, CapabilityError> {
-    match File::open(path) {
-        Ok(file) => {
-            let mode = file.metadata().map_err(|error| CapabilityError::key(path, &error))?.mode();
-            if mode & 0o077 != 0 {
-                let why = format!("others may read it (mode {:o}); it must be 600", mode & 0o777);
-                return Err(CapabilityError::key(path, &why));
-            }
-            let mut text = Zeroizing::new(String::new());
-            file.take(LARGEST).read_to_string(&mut text).map_err(|error| CapabilityError::key(path, &error))?;
-            SigningKey::parse(&text).map_err(|error| CapabilityError::key(path, &error))
+    match read_secret(path, Guardian::Owner) {
+        Ok(text) => {
+            SigningKey::parse(&String::from_utf8_lossy(&text)).map_err(|error| CapabilityError::key(path, &error))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let key = SigningKey::generate().map_err(|error| CapabilityError::no_key(path, &error))?;
-            write(path, &key).map_err(|error| CapabilityError::key(path, &error))?;
+        Err(error) if error.is_missing() => {
+            let key = SigningKey::generate().map_err(|error| CapabilityError::key(path, &error))?;
+            let text = Zeroizing::new(format!("{}\n", key.to_secret_text().as_str()));
+            write_secret(path, text.as_bytes()).map_err(|error| CapabilityError::key(path, &error))?;
             Ok(key)
         }
         Err(error) => Err(CapabilityError::key(path, &error)),
     }
 }
 
-/// Whole or not at all.
-fn write(path: &Path, key: &SigningKey) -> std::io::Result<()> {
-    let fresh = path.with_extension("new");
-    match std::fs::remove_file(&fresh) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    file.write_all(key.to_secret_text().as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+    use std::{
+        fs::Permissions,
+        os::unix::fs::{MetadataExt, PermissionsExt},
+    };
 
     use super::*;
 

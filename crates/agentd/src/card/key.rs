@@ -1,17 +1,17 @@
 //! The card's key: Ed25519, made once, kept in agentd's own folder.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    io,
     path::{Path, PathBuf},
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64_URL};
 use ed25519_dalek::{Signer, SigningKey};
 use osmoda_api::agentd::AgentCardSignature;
+use osmoda_ipc::daemon::{Guardian, SecretError, read_secret, write_secret};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// Signs cards.
 pub(crate) struct CardKey {
@@ -25,7 +25,7 @@ pub(crate) struct CardKey {
 #[error("the agent card's key {} can't be used: {source}", .path.display())]
 pub struct KeyError {
     path: PathBuf,
-    source: io::Error,
+    source: SecretError,
 }
 
 impl CardKey {
@@ -49,18 +49,16 @@ impl CardKey {
     }
 }
 
-fn read_or_make(path: &Path) -> io::Result<[u8; 32]> {
-    match fs::read(path) {
-        Ok(seed) => seed.try_into().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it has not 32 bytes")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(io::Error::other)?;
-            let unready = path.with_extension("new");
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unready)?;
-            file.write_all(&seed)?;
-            file.sync_all()?;
-            fs::rename(&unready, path)?;
-            File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()?;
+fn read_or_make(path: &Path) -> Result<Zeroizing<[u8; 32]>, SecretError> {
+    match read_secret(path, Guardian::Owner) {
+        Ok(seed) => match seed.as_slice().try_into() {
+            Ok(seed) => Ok(Zeroizing::new(seed)),
+            Err(_) => Err(SecretError::Unfit("it has not 32 bytes".into())),
+        },
+        Err(error) if error.is_missing() => {
+            let mut seed = Zeroizing::new([0; 32]);
+            getrandom::fill(seed.as_mut()).map_err(io::Error::other)?;
+            write_secret(path, seed.as_ref())?;
             Ok(seed)
         }
         Err(error) => Err(error),
@@ -129,7 +127,7 @@ mod tests {
         let public = key.key.verifying_key();
         assert!(public.verify(signed(&card).as_bytes(), &signature).is_ok());
         assert!(public.verify(signed(&json!({ "name": "y" })).as_bytes(), &signature).is_err());
-        fs::write(&path, "short").unwrap();
+        std::fs::write(&path, "short").unwrap();
         assert!(CardKey::open(&path).is_err());
     }
 }

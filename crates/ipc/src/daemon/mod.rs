@@ -5,6 +5,7 @@ mod dirs;
 mod instance;
 mod log;
 mod private;
+mod secret;
 mod socket;
 
 use std::{
@@ -22,6 +23,7 @@ pub use self::{
     dirs::{Dirs, NoFolder},
     instance::running_pid,
     private::keep_private,
+    secret::{Guardian, SecretError, read_secret, write_secret},
     socket::{NoSocket, Sockets},
 };
 use crate::{

@@ -1,15 +1,12 @@
 //! The master key: from a systemd credential, from a passphrase, or from a file made at first start.
 
 use std::{
-    env,
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    env, fs, io,
     path::{Path, PathBuf},
 };
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use nix::unistd::Uid;
+use osmoda_ipc::daemon::{Guardian, SecretError, read_secret, write_secret};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -51,11 +48,11 @@ impl MasterKey {
         let credential = credentials.as_ref().map(|folder| folder.join(CREDENTIAL));
         let mut bytes = match source {
             KeySource::Auto => match credential.filter(|path| path.exists()) {
-                Some(path) => of_file(&path, false)?,
+                Some(path) => of_file(&path, Guardian::Giver)?,
                 None => file_or_new(&folder.join("master.key"))?,
             },
             KeySource::Credential => match credential.filter(|path| path.exists()) {
-                Some(path) => of_file(&path, false)?,
+                Some(path) => of_file(&path, Guardian::Giver)?,
                 None => return Err(KeyError::NoSource(format!("the systemd credential {CREDENTIAL}"))),
             },
             KeySource::File => file_or_new(&folder.join("master.key"))?,
@@ -106,17 +103,17 @@ pub(super) fn stretch(passphrase: &[u8], salt: &[u8; 16]) -> Result<Zeroizing<[u
 }
 
 fn of_passphrase(path: &Path, salt_path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let text = read_secret(path, true)?;
+    let text = read(path, Guardian::Owner)?;
     let passphrase = text.strip_suffix(b"\n").unwrap_or(&text);
     if passphrase.is_empty() {
-        return Err(KeyError::BadFile { path: path.to_owned(), why: "it holds no passphrase" });
+        return Err(KeyError::BadFile { path: path.to_owned(), why: "it holds no passphrase".into() });
     }
     if !salt_path.exists() {
         write_new(salt_path, &random::<16>()?)?;
     }
     let salt = fs::read(salt_path).map_err(|source| KeyError::Io { path: salt_path.to_owned(), source })?;
     let salt = <[u8; 16]>::try_from(salt.as_slice())
-        .map_err(|_| KeyError::BadFile { path: salt_path.to_owned(), why: "a salt has 16 bytes" })?;
+        .map_err(|_| KeyError::BadFile { path: salt_path.to_owned(), why: "a salt has 16 bytes".into() })?;
     stretch(passphrase, &salt)
 }
 
@@ -125,55 +122,36 @@ fn file_or_new(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
         let fresh = Zeroizing::new(random::<32>()?);
         write_new(path, fresh.as_ref())?;
     }
-    of_file(path, true)
+    of_file(path, Guardian::Owner)
 }
 
 /// 32 bytes, or 64 hex digits.
-fn of_file(path: &Path, ours: bool) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let bytes = read_secret(path, ours)?;
+fn of_file(path: &Path, guardian: Guardian) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let bytes = read(path, guardian)?;
     if let Ok(raw) = <[u8; 32]>::try_from(bytes.as_slice()) {
         return Ok(Zeroizing::new(raw));
     }
     let mut key = Zeroizing::new([0; 32]);
     let text = bytes.trim_ascii();
     let decoded = text.len() == 64 && alloy_primitives::hex::decode_to_slice(text, key.as_mut()).is_ok();
-    if decoded { Ok(key) } else { Err(KeyError::BadFile { path: path.to_owned(), why: "a key has 32 bytes" }) }
+    if decoded { Ok(key) } else { Err(KeyError::BadFile { path: path.to_owned(), why: "a key has 32 bytes".into() }) }
 }
 
-/// Reads at most a page. `ours`: nobody else may read or write the file, and it must be this account's.
-fn read_secret(path: &Path, ours: bool) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let io = |source| KeyError::Io { path: path.to_owned(), source };
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    let bad = |why| Err(KeyError::BadFile { path: path.to_owned(), why });
-    if !metadata.is_file() {
-        return bad("it is no regular file");
-    }
-    if ours && metadata.mode() & 0o077 != 0 {
-        return bad("others may read it; give it mode 0600");
-    }
-    if ours && metadata.uid() != Uid::effective().as_raw() && metadata.uid() != 0 {
-        return bad("it belongs to another account");
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    file.take(4096).read_to_end(&mut bytes).map_err(io)?;
-    Ok(bytes)
+fn read(path: &Path, guardian: Guardian) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    read_secret(path, guardian).map_err(|error| match error {
+        SecretError::Io(source) => KeyError::Io { path: path.to_owned(), source },
+        SecretError::Unfit(why) => KeyError::BadFile { path: path.to_owned(), why: why.into() },
+    })
 }
 
-/// A new file with mode 0600, on disk under its name when this returns.
+/// A new file, its owner's alone, on disk under its name when this returns.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
-    let io = |source| KeyError::Io { path: path.to_owned(), source };
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let unready = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unready).map_err(io)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io)?;
-    fs::rename(&unready, path).map_err(io)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+    write_secret(path, bytes).map_err(|source| KeyError::Io { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
 

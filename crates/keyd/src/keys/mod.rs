@@ -8,7 +8,7 @@ mod seal;
 mod store;
 
 use osmoda_ipc::{Fault, chain};
-use std::{io, path::PathBuf};
+use std::{borrow::Cow, io, path::PathBuf};
 use zeroize::Zeroizing;
 
 pub use self::master::KeySource;
@@ -51,7 +51,7 @@ pub enum KeyError {
         /// Which.
         path: PathBuf,
         /// Why.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// The master key does not open what is here.
     #[error("the master key is not the one that the wallets here were sealed under; nothing was changed")]

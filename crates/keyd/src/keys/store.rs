@@ -211,7 +211,7 @@ fn on_disk(wallet: &Wallet, sealed: &Sealed) -> Result<Vec<u8>, KeyError> {
 
 fn read(path: &Path) -> Result<Entry, KeyError> {
     let bytes = fs::read(path).map_err(|source| KeyError::Io { path: path.to_owned(), source })?;
-    let bad = |why| KeyError::BadFile { path: path.to_owned(), why };
+    let bad = |why: &'static str| KeyError::BadFile { path: path.to_owned(), why: why.into() };
     let file: OnDisk = serde_json::from_slice(&bytes).map_err(|_| bad("it is no wallet's JSON"))?;
     if file.version != 1 {
         return Err(bad("it was written by a newer version"));

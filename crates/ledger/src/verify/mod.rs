@@ -1,8 +1,9 @@
 //! Checks the whole chain on all cores, names the first event that is not as it was written, and says whether the
 //! ledger still begins with what a checkpoint covers.
 
+mod stretch;
+
 use std::{
-    ops::Range,
     path::Path,
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
     thread,
@@ -10,13 +11,14 @@ use std::{
 
 use osmoda_api::agentd::{BadEvent, Compared, Verification};
 use osmoda_ipc::{Fault, chain};
-use rusqlite::{Connection, OptionalExtension, types::ValueRef};
+use rusqlite::{Connection, OptionalExtension};
 
+use self::stretch::{Checker, Part};
 use crate::{
     Checkpoint,
-    chain::{DIGEST_MARK, GENESIS, Hash, hash_of, is_name, is_time, leaf},
+    chain::GENESIS,
     database::{EVENTS, open_for_reading},
-    tree::{Frontier, Node, join_right_to_left},
+    tree::{Frontier, join_right_to_left},
 };
 
 /// Events a worker checks before it takes the next stretch that nobody has: a core that is busy otherwise takes fewer.
@@ -168,10 +170,14 @@ fn check_stretches(
         let range = start..start.saturating_add(STRETCH).min(last.saturating_add(1));
         let opened = match connection.take() {
             Some(opened) => opened,
-            None => open_for_reading(path).map_err(|error| broken(start, &error))?,
+            None => open_for_reading(path).and_then(Checker::new).map_err(|error| broken(start, &error))?,
         };
-        match check_range(&opened, range, covered, progress) {
-            Ok(part) => parts.push((start, part)),
+        let events = u64::try_from(range.end - range.start).unwrap_or_default();
+        match opened.check(range, covered) {
+            Ok(part) => {
+                progress.fetch_add(events, Ordering::Relaxed);
+                parts.push((start, part));
+            }
             Err(bad) => {
                 // Nobody needs to begin what lies behind it.
                 next.store(last / STRETCH + 1, Ordering::Relaxed);
@@ -179,23 +185,6 @@ fn check_stretches(
             }
         }
         connection = Some(opened);
-    }
-}
-
-/// A range's part of the tree: the roots of its whole stretches, and what is left over in the last one.
-#[derive(Default)]
-struct Part {
-    stretches: Vec<Node>,
-    rest: Frontier,
-}
-
-impl Part {
-    fn push(&mut self, leaf: Node) {
-        self.rest.push(leaf);
-        if self.rest.size() == STRETCH.unsigned_abs() {
-            self.stretches.push(self.rest.root());
-            self.rest = Frontier::default();
-        }
     }
 }
 
@@ -238,99 +227,4 @@ fn compare(checkpoint: &Checkpoint, last: i64, parts: Option<&Vec<Part>>) -> Com
             "the first {size} events are not those that the checkpoint covers: the history was written anew, or is another ledger's"
         ),
     )))
-}
-
-/// The range's part of the tree, as far as a checkpoint covers it, or its first bad event. The hash of the event before
-/// it is read first.
-fn check_range(
-    connection: &Connection,
-    range: Range<i64>,
-    covered: i64,
-    progress: &AtomicU64,
-) -> Result<Part, BadEvent> {
-    let mut next = range.start;
-    let mut part = Part::default();
-    let mut prev = if range.start == 1 {
-        GENESIS
-    } else {
-        let select = connection.prepare_cached("SELECT hash FROM events WHERE id = ?1");
-        let hash = select.and_then(|mut select| select.query_row([range.start - 1], |row| row.get::<_, String>(0)));
-        match hash.optional() {
-            // A missing or malformed predecessor is the finding of the range before this one.
-            Ok(hash) => match hash.as_deref().and_then(Hash::from_hex) {
-                Some(hash) => hash,
-                None => return Ok(part),
-            },
-            Err(error) => return Err(broken(range.start - 1, &error)),
-        }
-    };
-    let mut check = || -> rusqlite::Result<Option<BadEvent>> {
-        let mut select = connection.prepare_cached(
-            "SELECT id, ts, type, actor, payload, prev_hash, hash FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id",
-        )?;
-        let mut rows = select.query([range.start, range.end])?;
-        let mut buffer = Vec::with_capacity(4096);
-        while let Some(row) = rows.next()? {
-            let id: i64 = row.get(0)?;
-            if id != next {
-                return Ok(Some(BadEvent { id: next, why: format!("it is missing; the next one there is {id}") }));
-            }
-            let columns =
-                [row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?, row.get_ref(4)?, row.get_ref(5)?, row.get_ref(6)?];
-            match check_event(&mut buffer, id, columns, &prev, (id <= covered).then_some(&mut part)) {
-                Ok(hash) => prev = hash,
-                Err(why) => return Ok(Some(BadEvent { id, why })),
-            }
-            next += 1;
-            if next % 1024 == 0 {
-                progress.fetch_add(1024, Ordering::Relaxed);
-            }
-        }
-        Ok((next != range.end).then(|| BadEvent { id: next, why: "it is missing".into() }))
-    };
-    match check() {
-        Ok(None) => Ok(part),
-        Ok(Some(bad)) => Err(bad),
-        Err(error) => Err(broken(next, &error)),
-    }
-}
-
-/// The event's hash, or what is wrong with it. Its leaf is added to the part of the tree that is being built.
-fn check_event(
-    buffer: &mut Vec<u8>,
-    id: i64,
-    columns: [ValueRef<'_>; 6],
-    prev: &Hash,
-    part: Option<&mut Part>,
-) -> Result<Hash, String> {
-    let mut texts: [&[u8]; 6] = [b""; 6];
-    for (text, column) in texts.iter_mut().zip(columns) {
-        let ValueRef::Text(bytes) = column else { return Err("a column of it is not text".into()) };
-        *text = bytes;
-    }
-    let [ts, kind, actor, payload, stored_prev, stored] = texts;
-    if !is_time(ts) {
-        return Err(format!("its time {:?} does not have the ledger's form", String::from_utf8_lossy(ts)));
-    }
-    if !is_name(kind) || !is_name(actor) {
-        return Err("its type or actor holds what neither may hold".into());
-    }
-    // The other columns are ASCII, or what follows finds them.
-    if std::str::from_utf8(payload).is_err() {
-        return Err("its payload is not UTF-8".into());
-    }
-    if payload.starts_with(DIGEST_MARK.as_bytes()) {
-        return Err("its payload is no JSON".into());
-    }
-    if stored_prev != prev.as_bytes() {
-        return Err("its previous hash is not the hash of the event before it".into());
-    }
-    let hash = hash_of(buffer, id, [ts, kind, actor, payload, stored_prev]);
-    if stored != hash.as_bytes() {
-        return Err("its hash is not that of its columns: something in it was changed".into());
-    }
-    if let Some(part) = part {
-        part.push(leaf(buffer, id, [ts, kind, actor, payload, stored_prev]));
-    }
-    Ok(hash)
 }
