@@ -1,6 +1,6 @@
 //! What was written to files and is not flushed there yet, kept in one place that is flushed at once.
 //!
-//! A new file costs several flushes (its content, its name, the file system's own journal), a block that is overwritten costs one.
+//! A new file costs several flushes (content, name, the file system's own journal), a block that is overwritten costs one.
 //! So a memory's file is written, and its content a second time into a file that has had its size all along; an answer waits for
 //! the flush of that one. The files are flushed a moment later, in the background, many at once, and what is kept here of them is
 //! struck out. Where the machine ends suddenly, the next start writes what the files lack from here; where only the process
@@ -80,7 +80,7 @@ impl Written<'_> {
 }
 
 impl Journal {
-    /// Opens the journal, and writes what the files lack. Without one (there may be no space left) everything is flushed in its file.
+    /// Opens the journal, and writes what the files lack. `None` where there is no space for one: everything is flushed then.
     pub(crate) fn open(folder: &Folder) -> Result<Option<Self>, MemoryError> {
         Self::open_after(folder, record::this_boot())
     }
