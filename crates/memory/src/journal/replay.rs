@@ -98,6 +98,9 @@ mod tests {
         format!("---\nid: \"mem_1\"\nupdated: \"{updated}\"\n---\n# {summary}\n")
     }
 
+    /// What was kept, what the file then held, and what it is to hold.
+    type Case<'a> = (&'a [Option<&'a str>], Option<&'a str>, Option<&'a str>);
+
     /// What a file holds after the journal kept `kept` of it, the file then held `there`, and the next start was `boot`.
     fn after(kept: &[Option<&str>], there: Option<&str>, boot: Option<[u8; 16]>) -> Option<String> {
         let temporary = tempfile::tempdir().unwrap();
@@ -128,7 +131,7 @@ mod tests {
         let edited = text("2026-11-02T00:00:00Z", "ten, says a person");
         let torn = &new[..new.len() - 3];
         let nothing = "\0".repeat(new.len());
-        let cases: [(&[Option<&str>], Option<&str>, Option<&str>); 9] = [
+        let cases: [Case<'_>; 9] = [
             (&[Some(&new)], None, Some(&new)),
             (&[Some(&new)], Some(""), Some(&new)),
             (&[Some(&new)], Some(torn), Some(&new)),
