@@ -1,7 +1,7 @@
 //! One generation of everything derived: catalogue, text index, vectors, and how files come into them.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fs,
     path::Path,
     sync::{
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::{
     MemoryError,
-    catalog::{Catalog, Indexed},
+    catalog::{Catalog, Indexed, Ready},
     folder::{self, Folder, LARGEST_NOTE, Stamp},
     note::Note,
     text::TextIndex,
@@ -34,6 +34,8 @@ pub(crate) struct Indexes {
     to_embed: Mutex<VecDeque<u64>>,
     /// How many rows were taken from there and have no vector yet.
     pub(crate) in_hand: AtomicUsize,
+    /// Files that changed since another generation began to be made; `None` where none is.
+    changed: Mutex<Option<BTreeSet<String>>>,
     /// Set where what is derived lost its place and the files must be read again.
     pub(crate) is_stale: AtomicBool,
 }
@@ -52,6 +54,7 @@ impl Indexes {
             cache,
             to_embed: Mutex::default(),
             in_hand: AtomicUsize::new(0),
+            changed: Mutex::default(),
             is_stale: AtomicBool::new(true),
         };
         indexes.align()?;
@@ -135,11 +138,15 @@ impl Indexes {
 
     /// Brings the indexes to what a file says now, also where it is gone. The path is below the folder.
     pub(crate) fn index_file(&self, file: &str) -> Result<(), MemoryError> {
+        self.note_change(file);
         let path = self.folder.root().join(file);
         let Ok(stamp) = Stamp::of(&path) else {
             let indexed = self.catalog.take_out(file)?;
             return self.apply(indexed);
         };
+        if self.catalog.has(file, stamp)? {
+            return Ok(());
+        }
         let Some(note) = read_note(&path, stamp) else { return self.set_aside(file, stamp) };
         // The same id in two files: the first one keeps it.
         if let Some(other) = self.catalog.by_id(&note.id)?.filter(|other| other.file != file)
@@ -147,8 +154,32 @@ impl Indexes {
         {
             return self.set_aside(file, stamp);
         }
-        let indexed = self.catalog.put(&note, file, stamp)?;
+        let indexed = self.catalog.put(&Ready::new(note, file, stamp))?;
         self.apply(indexed)
+    }
+
+    /// The same for a file that was written just now, with this content.
+    pub(crate) fn index_written(&self, file: &str, content: &str, stamp: Stamp) -> Result<(), MemoryError> {
+        let Some(note) = parse_note(Path::new(file), content, stamp) else { return self.index_file(file) };
+        self.note_change(file);
+        let indexed = self.catalog.put(&Ready::new(note, file, stamp))?;
+        self.apply(indexed)
+    }
+
+    fn note_change(&self, file: &str) {
+        if let Some(changed) = &mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner) {
+            changed.insert(file.to_owned());
+        }
+    }
+
+    /// Remembers which files change from now on.
+    pub(crate) fn note_changes(&self) {
+        *self.changed.lock().unwrap_or_else(PoisonError::into_inner) = Some(BTreeSet::new());
+    }
+
+    /// The files that changed since.
+    pub(crate) fn changes(&self) -> BTreeSet<String> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
     fn set_aside(&self, file: &str, stamp: Stamp) -> Result<(), MemoryError> {
@@ -195,7 +226,10 @@ pub(crate) fn read_note(path: &Path, stamp: Stamp) -> Option<Note> {
     if stamp.size > LARGEST_NOTE {
         return None;
     }
-    let text = String::from_utf8(fs::read(path).ok()?).ok()?;
+    parse_note(path, &String::from_utf8(fs::read(path).ok()?).ok()?, stamp)
+}
+
+fn parse_note(path: &Path, text: &str, stamp: Stamp) -> Option<Note> {
     let modified = Timestamp::from_nanosecond(i128::from(stamp.modified)).unwrap_or_default();
-    Note::parse(&text, path.file_stem()?.to_str()?, modified)
+    Note::parse(text, path.file_stem()?.to_str()?, modified)
 }

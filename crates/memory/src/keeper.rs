@@ -12,7 +12,9 @@ use std::{
 use crate::{
     Memories, MemoryError, Model,
     catalog::Row,
+    folder,
     indexes::Indexes,
+    journal::Journal,
     watch::{Changes, Watch},
 };
 
@@ -20,6 +22,10 @@ use crate::{
 const COMMIT_AFTER: Duration = Duration::from_secs(2);
 /// How much may wait for one: what waits is searched one by one.
 const COMMIT_AT: usize = 512;
+/// So many files of which nothing is known are read faster all at once than one by one.
+const MANY: usize = 2000;
+/// How long a file may wait for its flush.
+const FLUSH_AFTER: Duration = Duration::from_secs(2);
 /// How often files are looked after where nothing rings.
 const TURN: Duration = Duration::from_millis(250);
 
@@ -82,7 +88,7 @@ impl Drop for Keeper {
 
 fn keep_files(memories: &Memories, stop: &AtomicBool) {
     let mut watch = Watch::start(memories.folder());
-    let mut last_commit = Instant::now();
+    let (mut last_commit, mut last_flush) = (Instant::now(), Instant::now());
     let mut heard = 0;
     while !stop.load(Ordering::Acquire) {
         if let Err(error) = look_after_files(memories, watch.as_mut()) {
@@ -100,9 +106,22 @@ fn keep_files(memories: &Memories, stop: &AtomicBool) {
             last_commit = Instant::now();
         }
         drop(indexes);
+        if let Some(journal) = memories.journal().filter(|journal| !journal.is_empty())
+            && (journal.is_half_full() || last_flush.elapsed() >= FLUSH_AFTER)
+        {
+            settle(journal);
+            last_flush = Instant::now();
+        }
         heard = memories.inner().bell.wait(heard, TURN);
     }
     let _ = memories.indexes().text.commit();
+    memories.journal().into_iter().for_each(settle);
+}
+
+fn settle(journal: &Journal) {
+    if let Err(error) = journal.settle() {
+        tracing::warn!(error = osmoda_ipc::chain(&error), "files of memories could not be flushed; tried again");
+    }
 }
 
 fn look_after_files(memories: &Memories, watch: Option<&mut Watch>) -> Result<(), MemoryError> {
@@ -111,8 +130,12 @@ fn look_after_files(memories: &Memories, watch: Option<&mut Watch>) -> Result<()
     if changes.is_empty() && !indexes.is_stale.load(Ordering::Acquire) {
         return Ok(());
     }
+    let is_stale = indexes.is_stale.load(Ordering::Acquire);
+    if is_stale && indexes.catalog.is_empty()? && folder::notes(memories.folder()).len() > MANY {
+        return memories.reindex(false).map(drop);
+    }
     let _gate = memories.gate();
-    if changes.lost || indexes.is_stale.load(Ordering::Acquire) {
+    if changes.lost || is_stale {
         indexes.sync_notes()?;
     }
     for file in &changes.notes {

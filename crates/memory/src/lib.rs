@@ -3,6 +3,7 @@
 //! The files are the truth. The catalogue (SQLite), the text index (Tantivy) and the vectors are derived from them and can
 //! be thrown away at any time. Nothing here knows of sockets. Begin at `memories.rs`, then `recall.rs`.
 
+mod build;
 mod candidates;
 mod catalog;
 mod documents;
@@ -13,6 +14,7 @@ mod folder;
 mod front_matter;
 mod fusion;
 mod indexes;
+mod journal;
 mod junk;
 mod keeper;
 mod memories;

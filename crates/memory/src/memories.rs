@@ -18,10 +18,12 @@ use osmoda_api::agentd::{
 
 use crate::{
     MemoryError, Model,
+    build::build,
     catalog::Row,
     embed,
-    folder::{self, Folder, Stamp},
+    folder::{self, Flush, Folder, Stamp},
     indexes::{Indexes, read_note},
+    journal::Journal,
     keeper::Bell,
     note::Note,
     vectors::Cache,
@@ -37,6 +39,7 @@ pub struct Memories(Arc<Inner>);
 
 pub(crate) struct Inner {
     folder: Folder,
+    journal: Option<Journal>,
     indexes: RwLock<Arc<Indexes>>,
     cache: Arc<Cache>,
     model: RwLock<Option<Arc<Model>>>,
@@ -64,12 +67,14 @@ impl Memories {
     /// Opens the folder, or makes it. [`crate::Keeper`] brings files and index together in the background.
     pub fn open(path: &Path) -> Result<Self, MemoryError> {
         let folder = Folder::open(path)?;
+        let journal = Journal::open(&folder)?;
         let cache = Arc::new(Cache::open(&folder.vectors())?);
         let generation = current(&folder)?;
         let indexes = Indexes::open(&folder, &generation, cache.clone())?;
         Ok(Self(Arc::new(Inner {
             is_loading: AtomicBool::new(folder.model().exists()),
             folder,
+            journal,
             indexes: RwLock::new(Arc::new(indexes)),
             cache,
             model: RwLock::default(),
@@ -89,6 +94,11 @@ impl Memories {
 
     pub(crate) fn folder(&self) -> &Folder {
         &self.0.folder
+    }
+
+    /// What keeps the files' contents until they are flushed.
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.0.journal.as_ref()
     }
 
     pub(crate) fn indexes(&self) -> Arc<Indexes> {
@@ -135,7 +145,6 @@ impl Memories {
             return Err(MemoryError::Unknown(id.chars().take(80).collect()));
         }
         if let Some(stored) = self.repeat(&indexes, &note, &print)? {
-            self.0.bell.ring();
             return Ok(stored);
         }
         if let Some(known) = note.key.as_deref().map(|key| indexes.catalog.by_key(key)).transpose()?.flatten() {
@@ -146,9 +155,11 @@ impl Memories {
         }
         let older = note.supersedes.clone();
         let file = Folder::place(&note.id, note.created);
-        folder::create(&self.0.folder.root().join(&file), note.print().as_bytes())?;
-        indexes.index_file(&file)?;
-        self.0.bell.ring();
+        let content = note.print();
+        let (stamp, written) = self.write_file(&file, content.as_bytes(), folder::create)?;
+        // Nobody is woken: what runs in the background comes round, and would take the time that this answer needs.
+        indexes.index_written(&file, &content, stamp)?;
+        written.wait()?;
         let status = if older.is_some() { MemoryStatus::Superseded } else { MemoryStatus::Stored };
         Ok(MemoryStored { id: note.id, status, count: 1, superseded: older })
     }
@@ -174,8 +185,10 @@ impl Memories {
                 note.tags.push(tag.clone());
             }
         }
-        folder::replace(&path, note.print().as_bytes())?;
-        indexes.index_file(&known.file)?;
+        let content = note.print();
+        let (stamp, written) = self.write_file(&known.file, content.as_bytes(), folder::replace)?;
+        indexes.index_written(&known.file, &content, stamp)?;
+        written.wait()?;
         Ok(Some(MemoryStored { id: note.id, status: MemoryStatus::Repeated, count: note.count, superseded }))
     }
 
@@ -199,8 +212,9 @@ impl Memories {
         for id in indexes.catalog.history(&row.id)?.iter().chain([&row.id]) {
             let Some(row) = indexes.catalog.by_id(id)? else { continue };
             // The file first: no row may outlive it, and whoever dies here has forgotten it all the same.
-            folder::remove(&self.0.folder.root().join(&row.file))?;
+            let removed = self.remove_file(&row.file)?;
             indexes.index_file(&row.file)?;
+            removed.wait()?;
             if !indexes.catalog.has_text(&row.text)? {
                 self.0.cache.forget(&[row.text])?;
             }
@@ -269,13 +283,15 @@ impl Memories {
         if self.0.is_reindexing.swap(true, Ordering::AcqRel) {
             return Err(MemoryError::Reindexing);
         }
-        let result = self.build_anew(vectors);
+        let used = self.indexes();
+        let result = self.build_anew(&used, vectors);
+        used.changes();
         self.0.is_reindexing.store(false, Ordering::Release);
         self.0.bell.ring();
         result
     }
 
-    fn build_anew(&self, vectors: bool) -> Result<MemoryReindexed, MemoryError> {
+    fn build_anew(&self, used: &Indexes, vectors: bool) -> Result<MemoryReindexed, MemoryError> {
         let started = Instant::now();
         if vectors {
             self.0.cache.clear()?;
@@ -283,9 +299,11 @@ impl Memories {
         let old = current(&self.0.folder)?;
         let name = format!("g{}", ulid::Ulid::generate());
         let generation = self.0.folder.index().join(&name);
+        used.note_changes();
+        build(&self.0.folder, &generation)?;
         let fresh = Indexes::open(&self.0.folder, &generation, self.0.cache.clone())?;
+        fresh.load_vectors()?;
         fresh.catalog.in_bulk(|| {
-            fresh.sync_notes()?;
             // Not while one is being added: what is not whole is swept away.
             let _one_at_a_time = self.documents_lock();
             fresh.sync_documents()
@@ -294,9 +312,9 @@ impl Memories {
         {
             // What was stored meanwhile, with nobody storing now.
             let _gate = self.0.gate.write().unwrap_or_else(PoisonError::into_inner);
-            fresh.sync_notes()?;
+            used.changes().iter().try_for_each(|file| fresh.index_file(file))?;
             fresh.sync_documents()?;
-            folder::replace(&self.0.folder.index().join(CURRENT), name.as_bytes())?;
+            folder::replace(&self.0.folder.index().join(CURRENT), name.as_bytes(), Flush::Now)?;
             *self.0.indexes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         }
         // Whoever still reads the old one has its files open.

@@ -1,7 +1,9 @@
 //! The catalogue: what each file says, in SQLite. Derived from the files; a damaged one is made anew.
 
+mod bulk;
 mod counts;
 mod documents;
+mod ready;
 mod rows;
 
 use std::{
@@ -14,7 +16,9 @@ use std::{
 use rusqlite::Connection;
 
 pub(crate) use self::{
+    bulk::Bulk,
     documents::{DocumentRow, PartRow},
+    ready::Ready,
     rows::{Indexed, Row},
 };
 use crate::MemoryError;
@@ -22,7 +26,7 @@ use crate::MemoryError;
 /// A catalogue of another version is made anew.
 const VERSION: u32 = 2;
 
-const SCHEMA: &str = "
+const TABLES: &str = "
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -48,12 +52,10 @@ CREATE TABLE rows (
 ) STRICT;
 CREATE UNIQUE INDEX by_file ON rows (file) WHERE kind = 0;
 CREATE INDEX by_document ON rows (file) WHERE kind = 1;
-CREATE INDEX by_print ON rows (print) WHERE kind = 0;
 CREATE INDEX by_key ON rows (key) WHERE key IS NOT NULL;
 CREATE INDEX by_superseded ON rows (supersedes) WHERE supersedes IS NOT NULL;
 CREATE INDEX by_source ON rows (source) WHERE source IS NOT NULL;
 CREATE INDEX by_expiry ON rows (expires) WHERE expires IS NOT NULL;
-CREATE INDEX by_text ON rows (text);
 -- How many rows there are and what their files weigh, kept so that nobody has to count a million of them.
 CREATE TABLE counts (
     kind INTEGER NOT NULL,
@@ -63,16 +65,6 @@ CREATE TABLE counts (
     PRIMARY KEY (kind, retired)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO counts VALUES (0, 0, 0, 0), (0, 1, 0, 0), (1, 0, 0, 0), (1, 1, 0, 0);
-CREATE TRIGGER counts_new AFTER INSERT ON rows BEGIN
-    UPDATE counts SET rows = rows + 1, bytes = bytes + NEW.size WHERE kind = NEW.kind AND retired = (NEW.retired_by IS NOT NULL);
-END;
-CREATE TRIGGER counts_gone AFTER DELETE ON rows BEGIN
-    UPDATE counts SET rows = rows - 1, bytes = bytes - OLD.size WHERE kind = OLD.kind AND retired = (OLD.retired_by IS NOT NULL);
-END;
-CREATE TRIGGER counts_moved AFTER UPDATE OF retired_by ON rows WHEN (OLD.retired_by IS NULL) != (NEW.retired_by IS NULL) BEGIN
-    UPDATE counts SET rows = rows - 1, bytes = bytes - OLD.size WHERE kind = OLD.kind AND retired = (OLD.retired_by IS NOT NULL);
-    UPDATE counts SET rows = rows + 1, bytes = bytes + NEW.size WHERE kind = NEW.kind AND retired = (NEW.retired_by IS NOT NULL);
-END;
 CREATE TABLE documents (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -92,6 +84,26 @@ CREATE TABLE damaged (
     size INTEGER NOT NULL,
     inode INTEGER NOT NULL
 ) STRICT;
+";
+
+/// Hashes come in any order: an index of many of them is made faster from all at once.
+const LATE_INDEXES: &str = "
+CREATE INDEX by_print ON rows (print) WHERE kind = 0;
+CREATE INDEX by_text ON rows (text);
+";
+
+/// Keeps `counts`.
+const COUNTING: &str = "
+CREATE TRIGGER counts_new AFTER INSERT ON rows BEGIN
+    UPDATE counts SET rows = rows + 1, bytes = bytes + NEW.size WHERE kind = NEW.kind AND retired = (NEW.retired_by IS NOT NULL);
+END;
+CREATE TRIGGER counts_gone AFTER DELETE ON rows BEGIN
+    UPDATE counts SET rows = rows - 1, bytes = bytes - OLD.size WHERE kind = OLD.kind AND retired = (OLD.retired_by IS NOT NULL);
+END;
+CREATE TRIGGER counts_moved AFTER UPDATE OF retired_by ON rows WHEN (OLD.retired_by IS NULL) != (NEW.retired_by IS NULL) BEGIN
+    UPDATE counts SET rows = rows - 1, bytes = bytes - OLD.size WHERE kind = OLD.kind AND retired = (OLD.retired_by IS NOT NULL);
+    UPDATE counts SET rows = rows + 1, bytes = bytes + NEW.size WHERE kind = NEW.kind AND retired = (NEW.retired_by IS NOT NULL);
+END;
 ";
 
 /// The catalogue's database.
@@ -131,10 +143,16 @@ impl Catalog {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<(Connection, bool)> {
+/// What holds for every catalogue.
+fn bare(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    Ok(connection)
+}
+
+fn connect(path: &Path) -> rusqlite::Result<(Connection, bool)> {
+    let connection = bare(path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // What the files say can be read again; a flush a memory would double the time of a store.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -147,7 +165,9 @@ fn connect(path: &Path) -> rusqlite::Result<(Connection, bool)> {
     }
     let mut connection = connection;
     let step = connection.transaction()?;
-    step.execute_batch(SCHEMA)?;
+    for part in [TABLES, LATE_INDEXES, COUNTING] {
+        step.execute_batch(part)?;
+    }
     step.pragma_update(None, "user_version", VERSION)?;
     step.commit()?;
     Ok((connection, true))

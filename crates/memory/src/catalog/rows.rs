@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use osmoda_api::agentd::{MemoryJunkItem, MemoryJunkReason, MemoryKind};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Catalog;
+use super::{
+    Catalog,
+    ready::{OrIgnore, Ready, damaged, insert},
+};
 use crate::{
     MemoryError,
     filter::{Filter, kind_name},
     folder::Stamp,
-    note::{Note, searched},
+    note::searched,
     text::Entry,
-    vectors::{TextHash, text_hash},
+    vectors::TextHash,
 };
 
 /// What a row says.
@@ -94,7 +97,9 @@ pub(crate) struct Indexed {
 
 impl Catalog {
     /// Takes a memory's file in, in place of what was known of it.
-    pub(crate) fn put(&self, note: &Note, file: &str, stamp: Stamp) -> Result<Indexed, MemoryError> {
+    pub(crate) fn put(&self, ready: &Ready) -> Result<Indexed, MemoryError> {
+        let Ready { note, stamp, .. } = ready;
+        let file = ready.file.as_str();
         let mut connection = self.lock();
         let step = connection.savepoint()?;
         let known: Option<(u64, Stamp)> = step
@@ -103,7 +108,7 @@ impl Catalog {
                 Ok((row.get(0)?, Stamp { modified: row.get(1)?, size: row.get(2)?, inode: row.get(3)? }))
             })
             .optional()?;
-        if known.is_some_and(|(_, known)| known == stamp) {
+        if known.is_some_and(|(_, known)| known == *stamp) {
             return Ok(Indexed::default());
         }
         let mut indexed = Indexed::default();
@@ -119,7 +124,7 @@ impl Catalog {
         {
             indexed.removed.extend(take_out(&step, &moved)?.removed);
         }
-        insert(&step, note, file, stamp)?;
+        insert(&step, ready, OrIgnore::No)?;
         let row = step.last_insert_rowid();
         retire(&step, &note.id, &mut indexed)?;
         // What it supersedes, and what older memories of its key there are.
@@ -148,13 +153,7 @@ impl Catalog {
 
     /// Notes a file that can't be read as a memory.
     pub(crate) fn damaged(&self, file: &str, stamp: Stamp) -> Result<(), MemoryError> {
-        self.lock().prepare_cached("INSERT OR REPLACE INTO damaged VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-            file,
-            stamp.modified,
-            stamp.size,
-            stamp.inode
-        ])?;
-        Ok(())
+        Ok(damaged(&self.lock(), file, stamp)?)
     }
 
     /// The damaged files.
@@ -162,6 +161,15 @@ impl Catalog {
         let connection = self.lock();
         let mut select = connection.prepare_cached("SELECT file FROM damaged ORDER BY file LIMIT ?1")?;
         Ok(select.query_map([most], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a memory's file is known as it is now.
+    pub(crate) fn has(&self, file: &str, stamp: Stamp) -> Result<bool, MemoryError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM rows WHERE file = ?1 AND kind = 0 AND modified = ?2 AND size = ?3 AND inode = ?4)",
+        )?;
+        Ok(select.query_row(params![file, stamp.modified, stamp.size, stamp.inode], |row| row.get(0))?)
     }
 
     /// Every file that is known, and how it was.
@@ -267,6 +275,12 @@ impl Catalog {
         Ok(passing)
     }
 
+    /// Whether no memory is known.
+    pub(crate) fn is_empty(&self) -> Result<bool, MemoryError> {
+        let connection = self.lock();
+        Ok(!connection.query_row("SELECT EXISTS (SELECT 1 FROM rows WHERE kind = 0)", [], |row| row.get(0))?)
+    }
+
     /// Whether any row still has this text.
     pub(crate) fn has_text(&self, text: &TextHash) -> Result<bool, MemoryError> {
         let connection = self.lock();
@@ -293,34 +307,6 @@ impl Catalog {
     }
 }
 
-pub(super) fn insert(step: &Connection, note: &Note, file: &str, stamp: Stamp) -> rusqlite::Result<()> {
-    step.prepare_cached(
-        "INSERT INTO rows (id, kind, file, modified, size, inode, created, time, category, tags, key, supersedes, expires, source, count, summary, detail, print, text)
-         VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-    )?
-    .execute(params![
-        note.id,
-        file,
-        stamp.modified,
-        stamp.size,
-        stamp.inode,
-        note.created.as_millisecond(),
-        note.updated.as_millisecond(),
-        note.category,
-        serde_json::to_string(&note.tags).unwrap_or_default(),
-        note.key,
-        note.supersedes,
-        note.expires.map(jiff::Timestamp::as_millisecond),
-        note.source,
-        note.count,
-        note.summary,
-        note.detail,
-        note.fingerprint(),
-        text_hash(&note.text()),
-    ])?;
-    Ok(())
-}
-
 /// Finds out anew who took a memory's place, and tells whether it is to be found.
 fn retire(step: &Connection, id: &str, indexed: &mut Indexed) -> rusqlite::Result<()> {
     let row = step
@@ -336,7 +322,9 @@ fn retire(step: &Connection, id: &str, indexed: &mut Indexed) -> rusqlite::Resul
         )?
         .query_row([id], |row| row.get(0))
         .optional()?;
-    step.prepare_cached("UPDATE rows SET retired_by = ?2 WHERE id = ?1")?.execute(params![id, by])?;
+    if row.retired_by != by {
+        step.prepare_cached("UPDATE rows SET retired_by = ?2 WHERE id = ?1")?.execute(params![id, by])?;
+    }
     match by {
         Some(_) => {
             indexed.added.retain(|added| added.row != row.row);

@@ -1,6 +1,7 @@
 //! The text leg: BM25 over Tantivy, with what was stored since its last commit searched beside it, so that a memory is found
 //! as soon as it is stored and a store waits for no commit.
 
+mod bulk;
 mod fresh;
 mod words;
 
@@ -22,6 +23,7 @@ use tantivy::{
 
 use self::fresh::{Fresh, Statistics};
 pub(crate) use self::{
+    bulk::Bulk,
     fresh::Counted,
     words::{Known, Words, is_stop_word},
 };
@@ -85,24 +87,7 @@ impl TextIndex {
     }
 
     fn open_there(folder: &Path) -> Result<(Self, bool), MemoryError> {
-        fs::create_dir_all(folder).map_err(MemoryError::io(folder))?;
-        let mut schema = Schema::builder();
-        let indexing =
-            TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(IndexRecordOption::WithFreqs);
-        let fields = Fields {
-            row: schema.add_u64_field("row", FAST | INDEXED),
-            body: schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing)),
-            time: schema.add_i64_field("time", FAST | INDEXED),
-            kind: schema.add_text_field("kind", STRING),
-            category: schema.add_text_field("category", STRING),
-            tag: schema.add_text_field("tag", STRING),
-        };
-        let directory = MmapDirectory::open(folder).map_err(|error| MemoryError::Text(error.into()))?;
-        let is_new = !Index::exists(&directory).map_err(|error| MemoryError::Text(error.into()))?;
-        let index =
-            Index::builder().schema(schema.build()).settings(IndexSettings::default()).open_or_create(directory)?;
-        let words = Words::default();
-        index.tokenizers().register(ANALYZER, words.analyzer());
+        let (index, fields, words, is_new) = index(folder)?;
         let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let pending = RwLock::default();
@@ -157,7 +142,7 @@ impl TextIndex {
             writer.delete_term(Term::from_field_u64(self.fields.row, *row));
         }
         for fresh in &fresh {
-            writer.add_document(self.document(&fresh.entry))?;
+            writer.add_document(self.fields.document(&fresh.entry))?;
         }
         writer.commit()?;
         let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
@@ -292,18 +277,41 @@ impl TextIndex {
         }
         filters
     }
+}
 
+/// The index of this folder; `true` where it was made now.
+fn index(folder: &Path) -> Result<(Index, Fields, Words, bool), MemoryError> {
+    fs::create_dir_all(folder).map_err(MemoryError::io(folder))?;
+    let mut schema = Schema::builder();
+    let indexing = TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(IndexRecordOption::WithFreqs);
+    let fields = Fields {
+        row: schema.add_u64_field("row", FAST | INDEXED),
+        body: schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing)),
+        time: schema.add_i64_field("time", FAST | INDEXED),
+        kind: schema.add_text_field("kind", STRING),
+        category: schema.add_text_field("category", STRING),
+        tag: schema.add_text_field("tag", STRING),
+    };
+    let directory = MmapDirectory::open(folder).map_err(|error| MemoryError::Text(error.into()))?;
+    let is_new = !Index::exists(&directory).map_err(|error| MemoryError::Text(error.into()))?;
+    let index = Index::builder().schema(schema.build()).settings(IndexSettings::default()).open_or_create(directory)?;
+    let words = Words::default();
+    index.tokenizers().register(ANALYZER, words.analyzer());
+    Ok((index, fields, words, is_new))
+}
+
+impl Fields {
     fn document(&self, entry: &Entry) -> TantivyDocument {
         let mut document = TantivyDocument::default();
-        document.add_u64(self.fields.row, entry.row);
-        document.add_text(self.fields.body, &entry.text);
-        document.add_i64(self.fields.time, entry.time);
-        document.add_text(self.fields.kind, entry.kind);
+        document.add_u64(self.row, entry.row);
+        document.add_text(self.body, &entry.text);
+        document.add_i64(self.time, entry.time);
+        document.add_text(self.kind, entry.kind);
         if let Some(category) = &entry.category {
-            document.add_text(self.fields.category, category);
+            document.add_text(self.category, category);
         }
         for tag in &entry.tags {
-            document.add_text(self.fields.tag, tag);
+            document.add_text(self.tag, tag);
         }
         document
     }
