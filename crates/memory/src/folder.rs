@@ -5,7 +5,6 @@
 //! documents/doc_…/           one folder a document: document.md and the original
 //! knowledge/                 files that people put there for ingestion
 //! model/                     the embedding model
-//! journal/                   what was answered and is not flushed in its file yet
 //! index/                     derived: the catalogue, the text index
 //! vectors.db                 derived, but dear: every vector under the hash of its text
 //! ```
@@ -72,23 +71,10 @@ impl Folder {
         self.0.join("vectors.db")
     }
 
-    pub(crate) fn journal(&self) -> PathBuf {
-        self.0.join("journal")
-    }
-
     /// Where a new memory's file goes, below the folder.
     pub(crate) fn place(id: &str, created: Timestamp) -> String {
         format!("notes/{}/{id}.md", created.strftime("%Y-%m"))
     }
-}
-
-/// When a file is brought to the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flush {
-    /// Before the call returns.
-    Now,
-    /// When the journal says so, which keeps it until then.
-    Later,
 }
 
 /// A private folder, with those above it.
@@ -96,10 +82,10 @@ pub(crate) fn make(folder: &Path) -> Result<(), MemoryError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(MemoryError::io(folder))
 }
 
-/// Writes a file that was not there: whole, under its name, with one flush, because a file without a name gets its content and
-/// then its name, and ext4, XFS and Btrfs flush both with the file.
-/// Answers with what tells whether it changed since.
-pub(crate) fn create(path: &Path, content: &[u8], flush: Flush) -> Result<Stamp, MemoryError> {
+/// Writes a file that was not there. When this returns it is on disk, whole, under its name; with one flush, because a file
+/// without a name gets its content and then its name, and ext4, XFS and Btrfs flush both with the file. Answers with what tells
+/// whether it changed since.
+pub(crate) fn create(path: &Path, content: &[u8]) -> Result<Stamp, MemoryError> {
     let folder = path.parent().unwrap_or(path);
     let nameless = OpenOptions::new()
         .write(true)
@@ -110,10 +96,10 @@ pub(crate) fn create(path: &Path, content: &[u8], flush: Flush) -> Result<Stamp,
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make(folder)?;
-            return create(path, content, flush);
+            return create(path, content);
         }
         // Some file systems have no files without a name.
-        Err(_) => return replace(path, content, flush),
+        Err(_) => return replace(path, content),
     };
     let named = file.write_all(content).and_then(|()| {
         // While nobody else can have it open.
@@ -123,39 +109,33 @@ pub(crate) fn create(path: &Path, content: &[u8], flush: Flush) -> Result<Stamp,
         Ok(stamp)
     });
     match named {
-        Ok(stamp) if flush == Flush::Later => Ok(stamp),
         Ok(stamp) => file.sync_all().map(|()| stamp).map_err(MemoryError::io(path)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(MemoryError::io(path)(error)),
-        Err(_) => replace(path, content, flush),
+        Err(_) => replace(path, content),
     }
 }
 
 /// Writes a file in place of the one that is there: who reads it sees the old one or the new one.
-pub(crate) fn replace(path: &Path, content: &[u8], flush: Flush) -> Result<Stamp, MemoryError> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<Stamp, MemoryError> {
     let folder = path.parent().unwrap_or(path);
     // Hidden, so that nobody takes it for a memory.
     let beside = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
     let write = || {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(content)?;
-        if flush == Flush::Now {
-            file.sync_all()?;
-        }
+        file.sync_all()?;
         let stamp = Stamp::of_facts(&file.metadata()?)?;
         fs::rename(&beside, path)?;
-        if flush == Flush::Now {
-            File::open(folder)?.sync_all()?;
-        }
+        File::open(folder)?.sync_all()?;
         Ok(stamp)
     };
     write().map_err(MemoryError::io(path))
 }
 
-/// Removes a file; fine where it is gone already.
-pub(crate) fn remove(path: &Path, flush: Flush) -> Result<(), MemoryError> {
+/// Removes a file so that it stays removed; fine where it is gone already.
+pub(crate) fn remove(path: &Path) -> Result<(), MemoryError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(MemoryError::io(path)(error)),
-        _ if flush == Flush::Later => Ok(()),
         _ => {
             let folder = path.parent().unwrap_or(path);
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(MemoryError::io(folder))

@@ -14,7 +14,6 @@ use crate::{
     catalog::Row,
     folder,
     indexes::Indexes,
-    journal::Journal,
     watch::{Changes, Watch},
 };
 
@@ -24,8 +23,6 @@ const COMMIT_AFTER: Duration = Duration::from_secs(2);
 const COMMIT_AT: usize = 512;
 /// So many files of which nothing is known are read faster all at once than one by one.
 const MANY: usize = 2000;
-/// How long a file may wait for its flush.
-const FLUSH_AFTER: Duration = Duration::from_secs(2);
 /// How often files are looked after where nothing rings.
 const TURN: Duration = Duration::from_millis(250);
 
@@ -88,7 +85,7 @@ impl Drop for Keeper {
 
 fn keep_files(memories: &Memories, stop: &AtomicBool) {
     let mut watch = Watch::start(memories.folder());
-    let (mut last_commit, mut last_flush) = (Instant::now(), Instant::now());
+    let mut last_commit = Instant::now();
     let mut heard = 0;
     while !stop.load(Ordering::Acquire) {
         if let Err(error) = look_after_files(memories, watch.as_mut()) {
@@ -106,22 +103,9 @@ fn keep_files(memories: &Memories, stop: &AtomicBool) {
             last_commit = Instant::now();
         }
         drop(indexes);
-        if let Some(journal) = memories.journal().filter(|journal| !journal.is_empty())
-            && (journal.is_half_full() || last_flush.elapsed() >= FLUSH_AFTER)
-        {
-            settle(journal);
-            last_flush = Instant::now();
-        }
         heard = memories.inner().bell.wait(heard, TURN);
     }
     let _ = memories.indexes().text.commit();
-    memories.journal().into_iter().for_each(settle);
-}
-
-fn settle(journal: &Journal) {
-    if let Err(error) = journal.settle() {
-        tracing::warn!(error = osmoda_ipc::chain(&error), "files of memories could not be flushed; tried again");
-    }
 }
 
 fn look_after_files(memories: &Memories, watch: Option<&mut Watch>) -> Result<(), MemoryError> {

@@ -14,7 +14,6 @@ mod folder;
 mod front_matter;
 mod fusion;
 mod indexes;
-mod journal;
 mod junk;
 mod keeper;
 mod memories;

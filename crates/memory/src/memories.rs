@@ -21,9 +21,8 @@ use crate::{
     build::build,
     catalog::Row,
     embed,
-    folder::{self, Flush, Folder, Stamp},
+    folder::{self, Folder, Stamp},
     indexes::{Indexes, read_note},
-    journal::Journal,
     keeper::Bell,
     note::Note,
     vectors::Cache,
@@ -39,7 +38,6 @@ pub struct Memories(Arc<Inner>);
 
 pub(crate) struct Inner {
     folder: Folder,
-    journal: Option<Journal>,
     indexes: RwLock<Arc<Indexes>>,
     cache: Arc<Cache>,
     model: RwLock<Option<Arc<Model>>>,
@@ -67,14 +65,12 @@ impl Memories {
     /// Opens the folder, or makes it. [`crate::Keeper`] brings files and index together in the background.
     pub fn open(path: &Path) -> Result<Self, MemoryError> {
         let folder = Folder::open(path)?;
-        let journal = Journal::open(&folder)?;
         let cache = Arc::new(Cache::open(&folder.vectors())?);
         let generation = current(&folder)?;
         let indexes = Indexes::open(&folder, &generation, cache.clone())?;
         Ok(Self(Arc::new(Inner {
             is_loading: AtomicBool::new(folder.model().exists()),
             folder,
-            journal,
             indexes: RwLock::new(Arc::new(indexes)),
             cache,
             model: RwLock::default(),
@@ -94,11 +90,6 @@ impl Memories {
 
     pub(crate) fn folder(&self) -> &Folder {
         &self.0.folder
-    }
-
-    /// What keeps the files' contents until they are flushed.
-    pub(crate) fn journal(&self) -> Option<&Journal> {
-        self.0.journal.as_ref()
     }
 
     pub(crate) fn indexes(&self) -> Arc<Indexes> {
@@ -156,10 +147,9 @@ impl Memories {
         let older = note.supersedes.clone();
         let file = Folder::place(&note.id, note.created);
         let content = note.print();
-        let (stamp, written) = self.write_file(&file, content.as_bytes(), folder::create)?;
+        let stamp = folder::create(&self.0.folder.root().join(&file), content.as_bytes())?;
         // Nobody is woken: what runs in the background comes round, and would take the time that this answer needs.
         indexes.index_written(&file, &content, stamp)?;
-        written.wait()?;
         let status = if older.is_some() { MemoryStatus::Superseded } else { MemoryStatus::Stored };
         Ok(MemoryStored { id: note.id, status, count: 1, superseded: older })
     }
@@ -186,9 +176,8 @@ impl Memories {
             }
         }
         let content = note.print();
-        let (stamp, written) = self.write_file(&known.file, content.as_bytes(), folder::replace)?;
+        let stamp = folder::replace(&path, content.as_bytes())?;
         indexes.index_written(&known.file, &content, stamp)?;
-        written.wait()?;
         Ok(Some(MemoryStored { id: note.id, status: MemoryStatus::Repeated, count: note.count, superseded }))
     }
 
@@ -212,9 +201,8 @@ impl Memories {
         for id in indexes.catalog.history(&row.id)?.iter().chain([&row.id]) {
             let Some(row) = indexes.catalog.by_id(id)? else { continue };
             // The file first: no row may outlive it, and whoever dies here has forgotten it all the same.
-            let removed = self.remove_file(&row.file)?;
+            folder::remove(&self.0.folder.root().join(&row.file))?;
             indexes.index_file(&row.file)?;
-            removed.wait()?;
             if !indexes.catalog.has_text(&row.text)? {
                 self.0.cache.forget(&[row.text])?;
             }
@@ -314,7 +302,7 @@ impl Memories {
             let _gate = self.0.gate.write().unwrap_or_else(PoisonError::into_inner);
             used.changes().iter().try_for_each(|file| fresh.index_file(file))?;
             fresh.sync_documents()?;
-            folder::replace(&self.0.folder.index().join(CURRENT), name.as_bytes(), Flush::Now)?;
+            folder::replace(&self.0.folder.index().join(CURRENT), name.as_bytes())?;
             *self.0.indexes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         }
         // Whoever still reads the old one has its files open.

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Memories, MemoryError,
     catalog::DocumentRow,
-    folder::{self, Flush, Stamp},
+    folder::{self, Stamp},
     front_matter,
     indexes::Indexes,
     note,
@@ -135,7 +135,7 @@ impl Memories {
     fn write_document(&self, row: &DocumentRow, content: &[u8], text: &str) -> Result<(), MemoryError> {
         let folder = self.folder().documents().join(&row.id);
         folder::make(&folder)?;
-        folder::create(&folder.join(ORIGINAL), content, Flush::Now)?;
+        folder::create(&folder.join(ORIGINAL), content)?;
         // The text comes last: a folder without it is one that was cut off, and is swept away.
         self.write_text(row, text)
     }
@@ -152,13 +152,13 @@ impl Memories {
             ("sha256", json!(row.sha256)),
         ];
         let file = self.folder().documents().join(&row.id).join(TEXT);
-        folder::replace(&file, front_matter::print(&keys, text).as_bytes(), Flush::Now).map(drop)
+        folder::replace(&file, front_matter::print(&keys, text).as_bytes()).map(drop)
     }
 
     fn drop_document(&self, id: &str) -> Result<(), MemoryError> {
         // The file first: an index row must not outlive it.
         let folder = self.folder().documents().join(id);
-        folder::remove(&folder.join(TEXT), Flush::Now)?;
+        folder::remove(&folder.join(TEXT))?;
         let indexes = self.indexes();
         indexes.apply(indexes.catalog.take_document_out(id)?)?;
         fs::remove_dir_all(&folder).map_err(MemoryError::io(&folder))
