@@ -120,9 +120,7 @@ impl Memories {
         }
         Ok(look)
     }
-}
 
-impl Memories {
     /// What was stored a moment ago is found by its meaning too.
     fn embed_few(&self, indexes: &Indexes) {
         let mut tries = TRIES;
