@@ -133,6 +133,20 @@ async fn half_a_request_is_answered_when_its_time_is_up() {
 }
 
 #[tokio::test]
+async fn who_sends_head_and_body_one_after_the_other_can_read_a_refusal() {
+    let daemon = Daemon::start();
+    for (head, expected) in [("POST /nowhere", 404), ("PUT /echo", 405), ("POST /echo?text=a", 400)] {
+        let mut stream = UnixStream::connect(daemon.socket()).await.unwrap();
+        let head = format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 12\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stream.write_all(b"{\"text\":\"a\"}").await.unwrap();
+        let (status, _) = parse(&read_all(stream).await);
+        assert_eq!(status, expected, "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_ends_early_is_no_act() {
     let daemon = Daemon::start();
     let mut stream = UnixStream::connect(daemon.socket()).await.unwrap();

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use prometheus_client::metrics::histogram::Histogram;
 use serde_json::json;
 use tracing::{debug, error, info, warn};
@@ -44,6 +44,10 @@ pub(super) struct Table {
     pub(super) acts: Acts,
     strangers: Mutex<HashMap<u32, Instant>>,
 }
+
+/// So much of a refused request's body is waited for, in bytes, and so long.
+const LEFT_OVER: u64 = 1 << 20;
+const LINGER: Duration = Duration::from_secs(1);
 
 type Methods = HashMap<&'static str, (Target, Histogram)>;
 
@@ -118,13 +122,23 @@ impl Table {
     /// Answers one request, always.
     ///
     /// Its future is made for every request: what is large in it and rarely needed lies in boxes of its own.
-    pub(super) async fn serve(&self, connection: &Connection, head: &Parts, body: Incoming) -> Response<AnswerBody> {
+    pub(super) async fn serve(
+        &self,
+        connection: &Connection,
+        head: &Parts,
+        mut body: Incoming,
+    ) -> Response<AnswerBody> {
         let started = Instant::now();
         let given = head.headers.get(&REQUEST_ID).and_then(|value| RequestId::from_bytes(value.as_bytes()).ok());
         let id = given.unwrap_or_else(RequestId::generate);
-        let answer = match self.answer(connection, head, body, &id, started).await {
+        let answer = match self.answer(connection, head, &mut body, &id, started).await {
             Ok(answer) => answer,
-            Err((endpoint, fault)) => self.refusal(endpoint, &fault.with_request_id(&id), &id),
+            Err((endpoint, fault)) => {
+                if !body.is_end_stream() {
+                    Box::pin(let_finish(body)).await;
+                }
+                self.refusal(endpoint, &fault.with_request_id(&id), &id)
+            }
         };
         answer.respond(&id)
     }
@@ -145,7 +159,7 @@ impl Table {
         &self,
         connection: &Connection,
         head: &Parts,
-        body: Incoming,
+        body: &mut Incoming,
         id: &RequestId,
         started: Instant,
     ) -> Result<Answer, (&'static str, Fault)> {
@@ -209,17 +223,17 @@ impl Table {
         }
     }
 
-    async fn read(&self, body: Incoming, info: &EndpointInfo) -> Result<Bytes, Fault> {
+    async fn read(&self, body: &mut Incoming, info: &EndpointInfo) -> Result<Bytes, Fault> {
         let too_large = || {
             Fault::too_large(
                 "body_too_large",
                 format!("{} takes a body of at most {} bytes", info.name, info.body_limit),
             )
         };
-        if hyper::body::Body::is_end_stream(&body) {
+        if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        if hyper::body::Body::size_hint(&body).lower() > info.body_limit as u64 {
+        if body.size_hint().lower() > info.body_limit as u64 {
             return Err(too_large());
         }
         let body = Box::pin(Limited::new(body, info.body_limit).collect());
@@ -278,6 +292,25 @@ async fn raw(route: &RawRoute, caller: Caller, id: &RequestId, request: RawReque
             Err(Fault::timeout("deadline_exceeded", format!("{} did not begin to answer in time", route.info.name)))
         }
     }
+}
+
+/// Reads the rest of a request that is refused, so that whoever sends head and body one after the other can send the body and
+/// then read why, where a connection that is closed at once would break under its hands.
+async fn let_finish(mut body: Incoming) {
+    if body.size_hint().lower() > LEFT_OVER {
+        return;
+    }
+    let mut left = LEFT_OVER;
+    let rest = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            left = left.saturating_sub(length);
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
 fn permit(name: &str, access: Access, caller: &Caller) -> Result<(), Fault> {
