@@ -1,9 +1,11 @@
 //! Embedding engines: from a text to a unit vector, on this machine, from a local folder.
 
 mod bert;
+mod encoder;
 mod folder;
 mod install;
 mod static_model;
+mod tensors;
 
 pub(crate) use install::install;
 use osmoda_api::agentd::MemoryModel;

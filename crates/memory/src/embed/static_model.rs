@@ -4,7 +4,7 @@
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use tokenizers::Tokenizer;
 
-use super::{Engine, folder::ModelFolder, normalise};
+use super::{Engine, folder::ModelFolder, normalise, tensors::floats};
 use crate::MemoryError;
 
 const LONGEST: usize = 512;
@@ -79,22 +79,6 @@ impl Engine for StaticModel {
     }
 }
 
-fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
-    let bytes = view.data();
-    Some(match view.dtype() {
-        Dtype::F32 => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-        Dtype::F64 => bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
-        Dtype::F16 => bytes.as_chunks().0.iter().map(|bytes| half(u16::from_le_bytes(*bytes))).collect(),
-        Dtype::BF16 => bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16))
-            .collect(),
-        _ => return None,
-    })
-}
-
 fn integers(view: &TensorView<'_>) -> Option<Vec<usize>> {
     let bytes = view.data();
     match view.dtype() {
@@ -105,38 +89,5 @@ fn integers(view: &TensorView<'_>) -> Option<Vec<usize>> {
             bytes.as_chunks().0.iter().map(|bytes| usize::try_from(i32::from_le_bytes(*bytes)).ok()).collect()
         }
         _ => None,
-    }
-}
-
-/// IEEE 754 binary16.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let exponent = i32::from((bits >> 10) & 0x1f);
-    let fraction = f32::from(bits & 0x3ff) / 1024.0;
-    sign * match exponent {
-        0 => fraction * 2.0_f32.powi(-14),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1.0 + fraction) * 2.0_f32.powi(exponent - 15),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::half;
-
-    #[test]
-    fn halves_are_read() {
-        for (bits, value) in [
-            (0x0000, 0.0),
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x3555, 0.333_251_95),
-            (0x0001, 5.960_464_5e-8),
-            (0x7bff, 65504.0),
-        ] {
-            assert_eq!(half(bits), value, "{bits:#x}");
-        }
-        assert!(half(0x7c00).is_infinite() && half(0x7e00).is_nan());
     }
 }
