@@ -76,7 +76,8 @@ def debian(out, texts, wanted, *files):
             break
     # Packages that share one description are one text. A smaller collection keeps every answer.
     every = list(dict.fromkeys(answers + [packages[name][1] for name in by_chance(packages)]))
-    docs = every[: int(texts) or None]
+    # In an order of its own: of texts with one score Tantivy puts the first one first, and here the answers would be.
+    docs = by_chance(every[: int(texts) or None])
     number = {text: f"d{n}" for n, text in enumerate(docs, 1)}
     judged = [(name, number[answer], 1) for (name, _), answer in zip(queries, answers)]
     write(out, [(number[text], text) for text in docs], queries, judged)

@@ -27,6 +27,7 @@ use crate::{
     config::Config,
     guard::{GuardedPaths, OwnPaths},
     incidents::Incidents,
+    memory::{self, RedoError},
     recorder::LedgerRecorder,
     requests::{RequestDesk, RequestStore, RequestStoreError},
     routes::routes,
@@ -106,6 +107,9 @@ pub enum NotStarted {
     /// The memories.
     #[error("{}", chain(.0))]
     Memory(#[from] MemoryError),
+    /// Memories that a sudden end kept from the disk.
+    #[error("what was to be remembered can't be written: {}", chain(.0))]
+    Redo(#[from] RedoError),
     /// The memories' background threads.
     #[error("the threads that keep memories can't be started: {0}")]
     MemoryKeeper(std::io::Error),
@@ -133,7 +137,8 @@ pub async fn start(start: Start<Config>) -> Result<Ready<Agentd, Config>, NotSta
     let hub = Hub::start(&ledger, start.stop.clone());
     let store = RequestStore::open(&folder.join("requests.db"))?;
     let approvals = Arc::new(Approvals::open(&folder.join("approvals.db"))?);
-    let memories = Memories::open(&start.dirs.state().join("agentd").join("memory"))?;
+    let memories = Memories::open(&folder.join("memory"))?;
+    memory::keep_in_ledger(&ledger, &memories).await?;
     let own = own_paths(&start.dirs, start.config_file);
     let agentd = Arc::new(Agentd {
         incidents: Incidents::open(&folder.join("incidents.db")).map_err(NotStarted::Incidents)?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use osmoda_ipc::{Fault, NewEvent, Recorder};
+use osmoda_ipc::{Fault, NewEvent, Recorder, Redo};
 use osmoda_ledger::Ledger;
 use prometheus_client::{
     collector::Collector,
@@ -19,6 +19,10 @@ pub(crate) struct LedgerRecorder(pub(crate) Arc<Ledger>);
 impl Recorder for LedgerRecorder {
     fn append(&self, event: NewEvent) -> BoxFuture<'_, Result<i64, Fault>> {
         Box::pin(async { Ok(self.0.append(event).await?) })
+    }
+
+    fn append_with(&self, event: NewEvent, redo: Redo) -> BoxFuture<'_, Result<i64, Fault>> {
+        Box::pin(async { Ok(self.0.append_with(event, Some(redo)).await?) })
     }
 }
 

@@ -106,3 +106,29 @@ async fn operators_alone_forget_and_content_stays_out_of_the_ledger() {
     assert!(summaries(&agentd, "zebra").await.is_empty());
     assert!(agentd.kinds().await.contains(&"memory_forget.intent".to_owned()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_is_on_disk_with_its_event_before_its_file_is() {
+    let mut agentd = Agentd::start().await;
+    let store = async |agentd: &Agentd, summary: &str| {
+        let new = MemoryNew { summary: summary.into(), ..MemoryNew::default() };
+        agentd.agent().call::<MemoryStore>(&new).await.unwrap().id
+    };
+    // What is not flushed within two seconds is not there after a cut of power; here it is removed.
+    let lost = store(&agentd, "The lost lighthouse.").await;
+    let forgotten = store(&agentd, "The forgotten lighthouse.").await;
+    agentd.operator().call::<MemoryForget>(&MemoryId { id: forgotten.clone() }).await.unwrap();
+    agentd.kill();
+    let notes = agentd.ledger().with_file_name("memory").join("notes");
+    let files = std::fs::read_dir(notes).unwrap().flat_map(|month| std::fs::read_dir(month.unwrap().path()).unwrap());
+    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    std::fs::remove_file(&files[0]).unwrap();
+    agentd.crash_and_restart().await;
+    assert_eq!(
+        agentd.operator().call::<MemoryGet>(&MemoryId { id: lost }).await.unwrap().summary,
+        "The lost lighthouse."
+    );
+    assert_eq!(summaries(&agentd, "lighthouse").await, ["The lost lighthouse."]);
+    assert_eq!(fault::<MemoryGet>(&agentd.operator(), &MemoryId { id: forgotten }).await.code(), "memory_unknown");
+}

@@ -37,7 +37,7 @@ pub use health::{Health, Nothing, Up};
 pub use http::StatusCode;
 pub use metrics::Metrics;
 pub use raw::{RawAnswer, RawInfo, RawRequest};
-pub use record::{Act, Gate, LONGEST_RECORDED_STRING, Leave, NewEvent, Recorder};
+pub use record::{Act, Answered, Gate, LONGEST_RECORDED_STRING, Leave, NewEvent, Recorder, Redo};
 pub use request_id::{BadRequestId, REQUEST_ID_HEADER, RequestId};
 pub use routes::{AsyncHandler, Routes};
 pub use server::{BadRoute, Limits, Server};

@@ -22,10 +22,48 @@ pub struct NewEvent {
     pub payload: Value,
 }
 
+/// A redo record: what an act wrote, kept with the event that records it until it is on disk where it belongs. One flush then
+/// does for both, and after a sudden end there is never one without the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redo {
+    /// Where it belongs; whoever gave the record knows what that means.
+    pub name: String,
+    /// All of it.
+    pub content: Vec<u8>,
+}
+
+/// What a handler answers with. Most answer with the response alone, and need not say so.
+pub struct Answered<R> {
+    /// The response.
+    pub response: R,
+    /// What must be on disk before anybody sees it.
+    pub redo: Option<Redo>,
+    /// What the response waits for and its record does not: it goes on while that is written.
+    pub meanwhile: Option<BoxFuture<'static, Result<(), Fault>>>,
+}
+
+impl<R: std::fmt::Debug> std::fmt::Debug for Answered<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Answered").field(&self.response).field(&self.redo).finish()
+    }
+}
+
+impl<R> From<R> for Answered<R> {
+    fn from(response: R) -> Self {
+        Self { response, redo: None, meanwhile: None }
+    }
+}
+
 /// Where events go: agentd's ledger itself, or agentd over its socket.
 pub trait Recorder: Send + Sync + 'static {
     /// Answers with the event's id once it is durable; 503 `ledger_unavailable` where it can't be.
     fn append(&self, event: NewEvent) -> BoxFuture<'_, Result<i64, Fault>>;
+
+    /// The same with a redo record. Only who has the ledger itself at hand can keep one.
+    fn append_with(&self, event: NewEvent, redo: Redo) -> BoxFuture<'_, Result<i64, Fault>> {
+        let lost = format!("this daemon can't keep {} with {}", redo.name, event.kind);
+        Box::pin(async { Err(Fault::internal_text(lost)) })
+    }
 }
 
 /// An act that is about to happen.

@@ -3,7 +3,10 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join},
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -14,7 +17,7 @@ use crate::{
     endpoint::{Endpoint, EndpointInfo, Record},
     fault::Fault,
     raw::{RawAnswer, RawInfo, RawRequest},
-    record::{Act, Gate, Leave, NewEvent, Outcome, Recorder, intent},
+    record::{Act, Answered, Gate, Leave, NewEvent, Outcome, Recorder, Redo, intent},
     websocket::{Session, WebSocketInfo},
 };
 
@@ -59,9 +62,14 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     pub(crate) async fn append(&self, event: NewEvent) -> Result<i64, Fault> {
-        match &self.recorder {
-            Some(recorder) => recorder.append(event).await,
-            None => {
+        self.append_with(event, None).await
+    }
+
+    async fn append_with(&self, event: NewEvent, redo: Option<Redo>) -> Result<i64, Fault> {
+        match (&self.recorder, redo) {
+            (Some(recorder), None) => recorder.append(event).await,
+            (Some(recorder), Some(redo)) => recorder.append_with(event, redo).await,
+            (None, _) => {
                 Err(Fault::unavailable("ledger_unavailable", "this daemon has no ledger to write to; nothing was done"))
             }
         }
@@ -158,7 +166,9 @@ impl<S: Send + Sync + 'static> Routes<S> {
                         // Its panics are caught where the route is called.
                         Record::Nothing => {
                             call.track.begins();
-                            handler.handle(state, call, request).await?
+                            let Answered { response, meanwhile, .. } = handler.handle(state, call, request).await?;
+                            finished(meanwhile).await?;
+                            response
                         }
                         Record::Outcome | Record::IntentAndOutcome => {
                             recorded::<S, E>(&keeper, &info, handler.as_ref(), state, call, request).await?
@@ -185,22 +195,19 @@ pub trait AsyncHandler<S, E: Endpoint>: Send + Sync + 'static {
         state: Arc<S>,
         call: Call,
         request: E::Request,
-    ) -> impl Future<Output = Result<E::Response, Fault>> + Send;
+    ) -> impl Future<Output = Result<Answered<E::Response>, Fault>> + Send;
 }
 
-impl<S, E, F, Fut> AsyncHandler<S, E> for F
+impl<S, E, F, Fut, A> AsyncHandler<S, E> for F
 where
+    S: Send + Sync,
     E: Endpoint,
     F: Fn(Arc<S>, Call, E::Request) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<E::Response, Fault>> + Send,
+    Fut: Future<Output = Result<A, Fault>> + Send,
+    A: Into<Answered<E::Response>>,
 {
-    fn handle(
-        &self,
-        state: Arc<S>,
-        call: Call,
-        request: E::Request,
-    ) -> impl Future<Output = Result<E::Response, Fault>> + Send {
-        self(state, call, request)
+    async fn handle(&self, state: Arc<S>, call: Call, request: E::Request) -> Result<Answered<E::Response>, Fault> {
+        self(state, call, request).await.map(Into::into)
     }
 }
 
@@ -230,6 +237,13 @@ pub(crate) async fn caught<T>(work: impl Future<Output = Result<T, Fault>>) -> R
     }
 }
 
+async fn finished(meanwhile: Option<BoxFuture<'static, Result<(), Fault>>>) -> Result<(), Fault> {
+    match meanwhile {
+        Some(meanwhile) => meanwhile.await,
+        None => Ok(()),
+    }
+}
+
 /// Leave, intent, act, outcome: in this order, whatever the handler is.
 async fn recorded<S, E: Endpoint>(
     keeper: &Keeper,
@@ -253,7 +267,10 @@ async fn recorded<S, E: Endpoint>(
     call.leave = leave;
     call.track.begins();
     let started = Instant::now();
-    let result = caught(handler.handle(state, call.clone(), request)).await;
+    let (result, redo, meanwhile) = match caught(handler.handle(state, call.clone(), request)).await {
+        Ok(Answered { response, redo, meanwhile }) => (Ok(response), redo, meanwhile),
+        Err(fault) => (Err(fault), None, None),
+    };
     let outcome = Outcome {
         daemon: keeper.daemon,
         call: &call,
@@ -262,8 +279,9 @@ async fn recorded<S, E: Endpoint>(
         result: result.as_ref().map(E::receipt),
         request: (!with_intent).then_some(&audit),
     };
-    match (keeper.append(outcome.into()).await, result) {
-        (Ok(_), result) => result,
+    let (recorded, finished) = join(keeper.append_with(outcome.into(), redo), caught(finished(meanwhile))).await;
+    match (recorded, result) {
+        (Ok(_), result) => finished.and(result),
         (Err(lost), Err(fault)) => Err(fault.with_private(format!("and its outcome could not be recorded: {lost}"))),
         (Err(lost), Ok(_)) => Err(Fault::unavailable(
             "outcome_unrecorded",

@@ -7,10 +7,10 @@ mod common;
 use std::{sync::atomic::Ordering, time::Duration};
 
 use common::{
-    Daemon, DaemonsOnly, Destroy, DestroysAndPanics, Echo, GetPart, OperatorsOnly, Panics, Part, RemovePart, SlowRead,
-    SlowWrite, Text, WhoAmI, parse, read_all, until,
+    Daemon, DaemonsOnly, Destroy, DestroysAndPanics, Echo, GetPart, Keep, OperatorsOnly, Panics, Part, RemovePart,
+    SlowRead, SlowWrite, Text, WhoAmI, parse, read_all, until,
 };
-use osmoda_ipc::{CallError, Client, Endpoint, Fault, Health, Nothing, RequestId, Role};
+use osmoda_ipc::{CallError, Client, Endpoint, Fault, Health, Nothing, Redo, RequestId, Role};
 use tokio::{io::AsyncWriteExt, net::UnixStream};
 
 async fn fault<E: Endpoint>(client: &Client, request: &E::Request) -> Fault {
@@ -55,6 +55,20 @@ async fn a_destructive_act_is_recorded_before_and_after_and_a_write_after() {
         (events[1].payload["ok"].as_bool(), events[2].payload["request"]["id"].as_str()),
         (Some(true), Some("a"))
     );
+}
+
+#[tokio::test]
+async fn what_an_act_must_not_lose_goes_with_the_event_that_records_it() {
+    let daemon = Daemon::start();
+    let client = Client::new(daemon.socket());
+    let said = Text { text: "hello".into() };
+    assert_eq!(client.call::<Keep>(&said).await.unwrap(), said);
+    assert_eq!(fault::<Keep>(&client, &Text { text: "no".into() }).await.code(), "no");
+    // It was done and is recorded; what the answer waits for beside that failed.
+    assert_eq!(fault::<Keep>(&client, &Text { text: "late".into() }).await.code(), "late");
+    assert_eq!(daemon.kinds(), ["Keep.outcome"; 3]);
+    let kept = |text: &str| ("Keep.outcome".to_owned(), Redo { name: "kept".into(), content: text.into() });
+    assert_eq!(*daemon.recorder.redo.lock().unwrap(), [kept("hello"), kept("late")]);
 }
 
 #[tokio::test]

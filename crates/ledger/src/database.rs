@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use osmoda_ipc::daemon::keep_private;
 use rusqlite::{Connection, OpenFlags};
 
-/// The one table. STRICT keeps every column what it says; ids are given by the writer, without gaps.
+/// The table of the chain. STRICT keeps every column what it says; ids are given by the writer, without gaps.
 pub(crate) const EVENTS: &str = "CREATE TABLE events (
     id INTEGER PRIMARY KEY,
     ts TEXT NOT NULL,
@@ -16,8 +16,14 @@ pub(crate) const EVENTS: &str = "CREATE TABLE events (
     hash TEXT NOT NULL
 ) STRICT";
 
+/// Redo records: what acts wrote, until it is on disk where it belongs. Nothing of the chain; empty most of the time.
+pub(crate) const REDO: &str = "CREATE TABLE redo (
+    name TEXT PRIMARY KEY,
+    content BLOB NOT NULL
+) STRICT, WITHOUT ROWID";
+
 /// What brings a database of the version that is its index to the next one.
-const MIGRATIONS: [&str; 1] = [EVENTS];
+const MIGRATIONS: [&str; 2] = [EVENTS, REDO];
 
 /// Opens for writing, makes or migrates the schema. WAL with `synchronous=FULL`: a commit that returned is on disk.
 pub(crate) fn open_for_writing(path: &Path) -> rusqlite::Result<Connection> {
@@ -28,6 +34,8 @@ pub(crate) fn open_for_writing(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // Events are never deleted; what a redo record held may be forgotten later, and must not stay behind in a free page.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     for (from, migration) in (0_u32..).zip(MIGRATIONS).skip(version as usize) {
         let step = connection.transaction()?;

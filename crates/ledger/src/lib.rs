@@ -8,6 +8,7 @@
 
 mod chain;
 mod database;
+mod ledger;
 mod log;
 mod note;
 mod reader;
@@ -18,6 +19,7 @@ mod writer;
 
 pub use self::{
     chain::{GENESIS, Hash, event_hash},
+    ledger::{AppendError, Commit, Committed, Ledger, OpenError},
     log::{Log, LogError, load_or_make_key},
     note::{
         Checkpoint, CheckpointError, KeyError, NoteError, ProofFile, ProofFileError, SigningKey, VerifyingKey,
@@ -25,5 +27,4 @@ pub use self::{
     },
     reader::{Query, ReadError, Reader},
     verify::{VerifyError, verify_against, verify_file},
-    writer::{AppendError, Commit, Committed, Ledger, OpenError},
 };

@@ -5,7 +5,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use osmoda_api::agentd::{EventLogRequest, ReceiptListRequest};
-use osmoda_ipc::NewEvent;
+use osmoda_ipc::{NewEvent, Redo};
 use osmoda_ledger::{AppendError, Ledger, Query, Reader, verify_file};
 use serde_json::{Value, json};
 
@@ -112,4 +112,59 @@ async fn pages_filters_and_cursors_show_each_event_once() {
         reader.receipts(&ReceiptListRequest { kind: Some("file_write".into()), ..Default::default() }).unwrap().len(),
         0
     );
+}
+
+/// The names of the redo records there are.
+fn kept(ledger: &Ledger) -> Vec<String> {
+    ledger.redo().unwrap().into_iter().map(|record| record.name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redo_record_is_kept_with_its_event_until_it_is_released() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let record = |name: &str| Some(Redo { name: name.into(), content: format!("of {name}").into_bytes() });
+    let ledger = Arc::new(Ledger::open(&path).unwrap());
+    for name in ["a", "b", "c"] {
+        ledger.append_with(event("test.event", json!({})), record(name)).await.unwrap();
+    }
+    assert!(verify_file(&path).unwrap().ok, "redo records are nothing of the chain");
+    drop(ledger);
+    let ledger = Arc::new(Ledger::open(&path).unwrap());
+    assert_eq!(kept(&ledger), ["a", "b", "c"]);
+    assert_eq!(ledger.redo().unwrap()[1].content, b"of b");
+    let released = ledger.clone();
+    tokio::task::spawn_blocking(move || released.release(vec!["a".into(), "c".into(), "unknown".into()]))
+        .await
+        .unwrap();
+    // In order with events: whoever has an event's answer knows that what was released before it is gone.
+    assert_eq!(ledger.append(event("test.event", json!({}))).await.unwrap(), 4);
+    assert_eq!(kept(&ledger), ["b"]);
+    assert!(verify_file(&path).unwrap().ok);
+}
+
+#[tokio::test]
+async fn an_event_that_is_refused_leaves_no_redo_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+    let redo = Redo { name: "a".into(), content: vec![1] };
+    assert!(ledger.append_with(event("a b", json!({})), Some(redo)).await.is_err());
+    assert!(kept(&ledger).is_empty());
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_version_before_redo_records_is_brought_to_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path).unwrap();
+    ledger.append(event("test.event", json!({}))).await.unwrap();
+    drop(ledger);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("DROP TABLE redo; PRAGMA user_version = 1").unwrap();
+    drop(old);
+    assert!(verify_file(&path).unwrap().ok, "a copy that was made before");
+    let ledger = Ledger::open(&path).unwrap();
+    assert!(kept(&ledger).is_empty());
+    assert_eq!(ledger.append(event("test.event", json!({}))).await.unwrap(), 2);
+    assert!(verify_file(&path).unwrap().ok);
 }

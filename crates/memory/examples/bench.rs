@@ -8,11 +8,12 @@ use std::{
     hint::black_box,
     io::Write,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use osmoda_api::agentd::{MemoryMode, MemoryNew, MemoryQuery};
-use osmoda_ipc::NewEvent;
+use osmoda_ipc::{NewEvent, Redo};
 use osmoda_ledger::Ledger;
 use osmoda_memory::{Keeper, Memories, Model, Vectors};
 use serde_json::{Value, json};
@@ -180,26 +181,32 @@ fn vectors(file: &Path) {
 fn store(folder: &Path) {
     let memories = Memories::open(&folder.join("memory")).unwrap();
     let _keeper = Keeper::start(&memories).unwrap();
-    let ledger = Ledger::open(&folder.join("ledger.db")).unwrap();
+    let ledger = Arc::new(Ledger::open(&folder.join("ledger.db")).unwrap());
+    let keeps = ledger.clone();
+    memories.on_release(move |files| keeps.release(files));
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let append = || {
+    let append = async |redo: Option<Redo>| {
         let payload = json!({ "request_id": "req_01KAQ5E3V2Y8JX1M7N4C9TZB6W", "daemon": "agentd", "ok": true,
             "result": { "id": "mem_01KAQ5E3V2Y8JX1M7N4C9TZB6W", "status": "stored" } });
         let event = NewEvent { kind: "memory_store.outcome".into(), actor: "agent:claude".into(), payload };
-        runtime.block_on(ledger.append(event)).unwrap();
+        ledger.append_with(event, redo).await.unwrap();
     };
-    let remember = |number: &usize| {
+    // As agentd does it: the index is brought to the file while its event is written.
+    let remember = async |number: usize| {
         let summary = format!("The machine number {number} was seen, and its fans were loud");
-        memories.store(MemoryNew { summary, ..MemoryNew::default() }).unwrap();
+        let new = MemoryNew { summary, ..MemoryNew::default() };
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let memories = memories.clone();
+        let storing =
+            tokio::task::spawn_blocking(move || memories.store_for_redo(new, |_, redo| tell.send(redo).unwrap()));
+        append(told.await.unwrap()).await;
+        storing.await.unwrap().unwrap();
     };
     let rounds: Vec<(f64, f64)> = (0..=3 * ROUNDS)
         .map(|round| {
             let numbers: Vec<usize> = (0..20).map(|number| round * 20 + number).collect();
-            let ours = each(&numbers, |number| {
-                remember(number);
-                append();
-            });
-            (ours, each(&numbers, |_| append()))
+            let ours = each(&numbers, |number| runtime.block_on(remember(*number)));
+            (ours, each(&numbers, |_| runtime.block_on(append(None))))
         })
         .skip(1)
         .collect();

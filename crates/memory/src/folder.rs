@@ -82,10 +82,18 @@ pub(crate) fn make(folder: &Path) -> Result<(), MemoryError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(MemoryError::io(folder))
 }
 
-/// Writes a file that was not there. When this returns it is on disk, whole, under its name; with one flush, because a file
-/// without a name gets its content and then its name, and ext4, XFS and Btrfs flush both with the file. Answers with what tells
-/// whether it changed since.
-pub(crate) fn create(path: &Path, content: &[u8]) -> Result<Stamp, MemoryError> {
+/// When a file goes to disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flush {
+    Now,
+    /// Whoever writes it sees to that.
+    Later,
+}
+
+/// Writes a file that was not there: whole, under its name. With [`Flush::Now`] it is on disk when this returns; with one
+/// flush, because a file without a name gets its content and then its name, and ext4, XFS and Btrfs flush both with the
+/// file. Answers with what tells whether it changed since.
+pub(crate) fn create(path: &Path, content: &[u8], flush: Flush) -> Result<Stamp, MemoryError> {
     let folder = path.parent().unwrap_or(path);
     let nameless = OpenOptions::new()
         .write(true)
@@ -96,7 +104,7 @@ pub(crate) fn create(path: &Path, content: &[u8]) -> Result<Stamp, MemoryError> 
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make(folder)?;
-            return create(path, content);
+            return create(path, content, flush);
         }
         // Some file systems have no files without a name.
         Err(_) => return replace(path, content),
@@ -109,6 +117,7 @@ pub(crate) fn create(path: &Path, content: &[u8]) -> Result<Stamp, MemoryError> 
         Ok(stamp)
     });
     match named {
+        Ok(stamp) if flush == Flush::Later => Ok(stamp),
         Ok(stamp) => file.sync_all().map(|()| stamp).map_err(MemoryError::io(path)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(MemoryError::io(path)(error)),
         Err(_) => replace(path, content),

@@ -19,6 +19,8 @@ use crate::{
 
 /// How long something may wait for a commit.
 const COMMIT_AFTER: Duration = Duration::from_secs(2);
+/// How long a file may wait for its flush.
+const FLUSH_AFTER: Duration = Duration::from_secs(2);
 /// How much may wait for one: what waits is searched one by one.
 const COMMIT_AT: usize = 512;
 /// So many files of which nothing is known are read faster all at once than one by one.
@@ -85,7 +87,7 @@ impl Drop for Keeper {
 
 fn keep_files(memories: &Memories, stop: &AtomicBool) {
     let mut watch = Watch::start(memories.folder());
-    let mut last_commit = Instant::now();
+    let (mut last_commit, mut last_flush) = (Instant::now(), Instant::now());
     let mut heard = 0;
     while !stop.load(Ordering::Acquire) {
         if let Err(error) = look_after_files(memories, watch.as_mut()) {
@@ -103,9 +105,20 @@ fn keep_files(memories: &Memories, stop: &AtomicBool) {
             last_commit = Instant::now();
         }
         drop(indexes);
+        if last_flush.elapsed() >= FLUSH_AFTER {
+            flush(memories);
+            last_flush = Instant::now();
+        }
         heard = memories.inner().bell.wait(heard, TURN);
     }
+    flush(memories);
     let _ = memories.indexes().text.commit();
+}
+
+fn flush(memories: &Memories) {
+    if let Err(error) = memories.flush() {
+        tracing::warn!(error = osmoda_ipc::chain(&error), "memories' files could not be flushed; tried again");
+    }
 }
 
 fn look_after_files(memories: &Memories, watch: Option<&mut Watch>) -> Result<(), MemoryError> {

@@ -22,6 +22,7 @@ mod note;
 mod recall;
 mod snippet;
 mod text;
+mod unflushed;
 mod vectors;
 mod watch;
 

@@ -16,15 +16,18 @@ use osmoda_api::agentd::{
     MemoryStatus, MemoryStored,
 };
 
+use osmoda_ipc::Redo;
+
 use crate::{
     MemoryError, Model,
     build::build,
     catalog::Row,
     embed,
-    folder::{self, Folder, Stamp},
+    folder::{self, Flush, Folder, Stamp},
     indexes::{Indexes, read_note},
     keeper::Bell,
     note::Note,
+    unflushed::Unflushed,
     vectors::Cache,
 };
 
@@ -50,6 +53,7 @@ pub(crate) struct Inner {
     /// Two that store the same wait for each other.
     stripes: [Mutex<()>; STRIPES],
     documents: Mutex<()>,
+    pub(crate) unflushed: Unflushed,
     /// Whoever computes the vectors of stored texts holds it.
     pub(crate) embedding: Mutex<()>,
     pub(crate) bell: Bell,
@@ -79,6 +83,7 @@ impl Memories {
             gate: RwLock::default(),
             stripes: [const { Mutex::new(()) }; STRIPES],
             documents: Mutex::default(),
+            unflushed: Unflushed::default(),
             embedding: Mutex::default(),
             bell: Bell::default(),
         })))
@@ -115,6 +120,28 @@ impl Memories {
 
     /// The same, with where it is from. What is known from there is not stored again.
     pub fn store_from(&self, new: MemoryNew, source: Option<String>) -> Result<MemoryStored, MemoryError> {
+        self.put(new, source, Flush::Now, |_, _| {})
+    }
+
+    /// The same, but a new memory's file is flushed later: until [`Memories::on_release`] tells of it, the caller keeps the
+    /// redo record on disk, and after a sudden end gives it to [`Memories::redo`]. `written` gets it as soon as the file is
+    /// written; the index follows, and recall finds the memory when this returns. There is no record where the store
+    /// changed a file that was there, which is flushed at once.
+    pub fn store_for_redo(
+        &self,
+        new: MemoryNew,
+        written: impl FnOnce(&MemoryStored, Option<Redo>),
+    ) -> Result<MemoryStored, MemoryError> {
+        self.put(new, None, Flush::Later, written)
+    }
+
+    fn put(
+        &self,
+        new: MemoryNew,
+        source: Option<String>,
+        flush: Flush,
+        written: impl FnOnce(&MemoryStored, Option<Redo>),
+    ) -> Result<MemoryStored, MemoryError> {
         let mut note = Note::new(new, source, Timestamp::now())?;
         let print = note.fingerprint();
         let _gate = self.gate();
@@ -123,12 +150,8 @@ impl Memories {
         if let Some(known) =
             note.source.as_deref().map(|source| indexes.catalog.by_source(source)).transpose()?.flatten()
         {
-            return Ok(MemoryStored {
-                id: known.id,
-                status: MemoryStatus::Repeated,
-                count: known.count,
-                superseded: None,
-            });
+            let status = MemoryStatus::Repeated;
+            return Ok(MemoryStored { id: known.id, status, count: known.count, superseded: None });
         }
         if let Some(id) = &note.supersedes
             && indexes.catalog.by_id(id)?.is_none()
@@ -147,11 +170,17 @@ impl Memories {
         let older = note.supersedes.clone();
         let file = Folder::place(&note.id, note.created);
         let content = note.print();
-        let stamp = folder::create(&self.0.folder.root().join(&file), content.as_bytes())?;
+        let stamp = folder::create(&self.0.folder.root().join(&file), content.as_bytes(), flush)?;
+        if flush == Flush::Later {
+            self.0.unflushed.add(file.clone());
+        }
+        let status = if older.is_some() { MemoryStatus::Superseded } else { MemoryStatus::Stored };
+        let stored = MemoryStored { id: note.id, status, count: 1, superseded: older };
+        let redo = || Redo { name: file.clone(), content: content.clone().into_bytes() };
+        written(&stored, (flush == Flush::Later).then(redo));
         // Nobody is woken: what runs in the background comes round, and would take the time that this answer needs.
         indexes.index_written(&file, &content, stamp)?;
-        let status = if older.is_some() { MemoryStatus::Superseded } else { MemoryStatus::Stored };
-        Ok(MemoryStored { id: note.id, status, count: 1, superseded: older })
+        Ok(stored)
     }
 
     /// The same fact again is one memory with a count.
@@ -202,6 +231,7 @@ impl Memories {
             let Some(row) = indexes.catalog.by_id(id)? else { continue };
             // The file first: no row may outlive it, and whoever dies here has forgotten it all the same.
             folder::remove(&self.0.folder.root().join(&row.file))?;
+            self.0.unflushed.forget(&row.file);
             indexes.index_file(&row.file)?;
             if !indexes.catalog.has_text(&row.text)? {
                 self.0.cache.forget(&[row.text])?;

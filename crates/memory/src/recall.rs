@@ -16,7 +16,7 @@ use crate::{
     indexes::Indexes,
     keeper::embed_some,
     snippet::snippet,
-    text::{Weighted, Words},
+    text::{Asked, Weighted, Words},
 };
 
 /// How many each leg brings.
@@ -40,6 +40,8 @@ pub(crate) fn time_text(milliseconds: i64) -> String {
 pub(crate) struct Look {
     pub(crate) mode: MemoryMode,
     pub(crate) words: Vec<Weighted>,
+    /// Words that stand in every text.
+    pub(crate) common: Vec<Weighted>,
     /// The beginning of the query as it was written.
     pub(crate) asked: String,
     pub(crate) vector: Option<Vec<f32>>,
@@ -76,7 +78,8 @@ impl Memories {
     /// The text leg alone, as the bench measures it: the best rows for a question's words, with their BM25 scores.
     pub fn search_words(&self, query: &str, most: usize) -> Result<Vec<(u64, f32)>, MemoryError> {
         let text = &self.indexes().text;
-        text.search(&text.query_words(query)?, &Filter::default(), most)
+        let Asked { telling, common } = text.query_words(query)?;
+        text.search(&[telling, common].concat(), &Filter::default(), most)
     }
 
     fn look(&self, query: &MemoryQuery, recency: f64) -> Result<Look, MemoryError> {
@@ -92,13 +95,13 @@ impl Memories {
         }
         let filter = Filter::of(query, &Zoned::now())?;
         let indexes = self.indexes();
-        let words = indexes.text.query_words(&query.query)?;
+        let Asked { telling: words, common } = indexes.text.query_words(&query.query)?;
         if words.is_empty() && !query.query.chars().any(char::is_alphanumeric) {
             return Err(MemoryError::EmptyQuery);
         }
         let asked = query.mode.unwrap_or_default();
         let beginning = query.query[..query.query.floor_char_boundary(LONGEST_MEANING)].to_owned();
-        let mut look = Look { mode: asked, words, asked: beginning, vector: None, filter, recency, note: None };
+        let mut look = Look { mode: asked, words, common, asked: beginning, vector: None, filter, recency, note: None };
         if asked == MemoryMode::Keyword {
             return Ok(look);
         }
@@ -136,6 +139,8 @@ impl Memories {
 pub(crate) struct FoundResult {
     pub(crate) row: Row,
     result: MemoryResult,
+    /// Whether a telling word of the query stands in it.
+    matched: bool,
 }
 
 /// Files of results that are no longer as they were read.
@@ -150,7 +155,11 @@ pub(crate) fn order(indexes: &Indexes, look: &Look, most: usize) -> Result<Vec<(
     let depth = DEPTH.max(most);
     let by_words = match look.mode {
         MemoryMode::Semantic => Vec::new(),
-        _ => indexes.text.search(&look.words, &look.filter, depth)?,
+        MemoryMode::Hybrid => indexes.text.search(&look.words, &look.filter, depth)?,
+        MemoryMode::Keyword => {
+            let words = [look.words.as_slice(), &look.common].concat();
+            indexes.text.search(&words, &look.filter, depth)?
+        }
     };
     let passing = match (&look.vector, look.filter.is_empty()) {
         (Some(_), false) => Some(indexes.catalog.passing(&look.filter)?),
@@ -227,7 +236,11 @@ fn rank(indexes: &Indexes, look: &Look, most: usize, with_why: bool) -> Result<V
             continue;
         }
         if kept.len() < most {
-            kept.push((place, tell(indexes, row, &scored, &wanted, with_why)));
+            let found = tell(indexes, row, &scored, &wanted, with_why);
+            // Words that stand in every text find nothing by themselves.
+            if look.mode != MemoryMode::Keyword || found.matched {
+                kept.push((place, found));
+            }
         }
     }
     Ok(kept.into_iter().map(|(_, found)| found).collect())
@@ -254,6 +267,7 @@ fn tell(indexes: &Indexes, row: Row, scored: &Scored, wanted: &HashSet<&str>, wi
         None => row.summary.clone(),
     };
     let (snippet, matched) = snippet(indexes.text.words(), &text, wanted);
+    let is_matched = !matched.is_empty();
     let why = with_why.then(|| MemoryWhy {
         bm25: f64::from(scored.bm25),
         cosine: f64::from(scored.cosine),
@@ -282,5 +296,5 @@ fn tell(indexes: &Indexes, row: Row, scored: &Scored, wanted: &HashSet<&str>, wi
         duplicates: Vec::new(),
         why,
     };
-    FoundResult { row, result }
+    FoundResult { row, result, matched: is_matched }
 }

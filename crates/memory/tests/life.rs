@@ -5,13 +5,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use osmoda_api::agentd::{
     MemoryJunkReason, MemoryJunkRequest, MemoryListRequest, MemoryMode, MemoryNew, MemoryQuery, MemoryResults,
-    MemoryStatus,
+    MemoryStatus, MemoryStored,
 };
+use osmoda_ipc::Redo;
 use osmoda_memory::{Keeper, Memories, MemoryError};
 
 fn new(summary: &str) -> MemoryNew {
@@ -387,4 +389,76 @@ fn damaged_derived_files_are_made_anew() {
         }
         memories.give_space_back().unwrap();
     }
+}
+
+fn store_for_redo(memories: &Memories, summary: &str) -> (MemoryStored, Option<Redo>) {
+    let mut kept = None;
+    let stored = memories.store_for_redo(new(summary), |_, redo| kept = redo).unwrap();
+    (stored, kept)
+}
+
+/// Without a background thread nothing is flushed, as in the two seconds after a store.
+#[test]
+fn what_a_cut_of_power_kept_from_the_disk_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let memories = Memories::open(folder.path()).unwrap();
+    let records: Vec<_> = ["red", "green", "blue", "white"]
+        .map(|colour| store_for_redo(&memories, &format!("The {colour} door is locked.")).1.unwrap())
+        .into();
+    assert_eq!(found(&memories, "green"), ["The green door is locked."]);
+    drop(memories);
+    let file = |at: usize| folder.path().join(&records[at].name);
+    fs::remove_file(file(0)).unwrap();
+    fs::write(file(1), "").unwrap();
+    fs::write(file(2), &records[2].content[..30]).unwrap();
+    // Whole, and edited by a person since.
+    let edited = fs::read_to_string(file(3)).unwrap().replace("locked", "open");
+    fs::write(file(3), edited).unwrap();
+    let memories = Memories::open(folder.path()).unwrap();
+    for record in &records {
+        memories.redo(&record.name, &record.content).unwrap();
+    }
+    for name in ["../outside.md", "/tmp/outside.md", "notes/../../outside.md", "notes/no-memory"] {
+        memories.redo(name, b"nothing").unwrap();
+        assert!(!folder.path().join(name).exists(), "{name}");
+    }
+    let _keeper = Keeper::start(&memories).unwrap();
+    for (colour, is) in [("red", "locked"), ("green", "locked"), ("blue", "locked"), ("white", "open")] {
+        let expected = format!("The {colour} door is {is}.");
+        eventually(&expected, || found(&memories, colour) == [expected.clone()]);
+    }
+}
+
+#[test]
+fn a_redo_record_may_go_when_its_file_is_flushed_or_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let memories = Memories::open(folder.path()).unwrap();
+    let released: Arc<Mutex<Vec<String>>> = Arc::default();
+    let told = released.clone();
+    memories.on_release(move |files| told.lock().unwrap().extend(files));
+    let store = |summary: &str| store_for_redo(&memories, summary);
+    let (first, second) = (store("The first one."), store("The second one."));
+    assert!(store("The first one.").1.is_none(), "a file that was there is flushed at once");
+    assert!(released.lock().unwrap().is_empty());
+    memories.forget(&second.0.id).unwrap();
+    assert_eq!(*released.lock().unwrap(), [second.1.unwrap().name]);
+    memories.flush().unwrap();
+    assert_eq!(released.lock().unwrap()[1..], [first.1.unwrap().name]);
+    memories.flush().unwrap();
+    memories.forget(&first.0.id).unwrap();
+    assert_eq!(released.lock().unwrap().len(), 2, "what was let go is not told again");
+}
+
+#[test]
+fn words_that_stand_in_every_text_help_others_and_find_nothing_by_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let memories = Memories::open(folder.path()).unwrap();
+    let wait = "Wait until the backup of the house is over";
+    for summary in ["The backup of the house is daily", wait, "It rains on most of the days of the year"] {
+        memories.store(new(summary)).unwrap();
+    }
+    assert_eq!(found(&memories, "until when is the backup").first().map(String::as_str), Some(wait));
+    assert_eq!(found(&memories, "the backup of the year").len(), 3);
+    assert!(found(&memories, "the zebra of the most").is_empty());
+    assert_eq!(found(&memories, "of the").len(), 3);
 }

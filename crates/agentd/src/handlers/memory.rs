@@ -8,13 +8,30 @@ use osmoda_api::agentd::{
     MemoryJunkRequest, MemoryListRequest, MemoryModel, MemoryModelRequest, MemoryNew, MemoryPage, MemoryPruneRequest,
     MemoryQuery, MemoryReindexRequest, MemoryReindexed, MemoryResults, MemorySource, MemoryStored,
 };
-use osmoda_ipc::{Call, Fault, Nothing};
+use osmoda_ipc::{Answered, Call, Fault, Nothing};
+use tokio::sync::oneshot;
 
 use super::blocking;
 use crate::{agentd::Agentd, memory};
 
-pub(crate) async fn store(agentd: Arc<Agentd>, _call: Call, request: MemoryNew) -> Result<MemoryStored, Fault> {
-    blocking(move || agentd.memories.store(request)).await
+/// The event that records it brings the memory to the disk; its file follows. The index is brought to it meanwhile.
+pub(crate) async fn store(
+    agentd: Arc<Agentd>,
+    _call: Call,
+    request: MemoryNew,
+) -> Result<Answered<MemoryStored>, Fault> {
+    let (tell, told) = oneshot::channel();
+    let written = |stored: &MemoryStored, redo| drop(tell.send((stored.clone(), redo)));
+    let storing = tokio::spawn(blocking(move || agentd.memories.store_for_redo(request, written)));
+    let stored = async { storing.await.map_err(Fault::internal)? };
+    match told.await {
+        Ok((response, redo)) => {
+            let meanwhile = async { stored.await.map(drop) };
+            Ok(Answered { response, redo, meanwhile: Some(Box::pin(meanwhile)) })
+        }
+        // Known already, or not to be stored.
+        Err(_) => stored.await.map(Answered::from),
+    }
 }
 
 pub(crate) async fn recall(agentd: Arc<Agentd>, _call: Call, request: MemoryQuery) -> Result<MemoryResults, Fault> {

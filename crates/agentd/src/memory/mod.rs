@@ -1,11 +1,14 @@
 //! What the machine knows already, as memories: the ledger's events and incidents. What memory is stands in crates/memory.
 
+mod redo;
+
 use osmoda_api::agentd::{Event, IncidentListRequest, MemoryIngestRequest, MemoryIngested, MemoryNew, MemoryStatus};
 use osmoda_ipc::Fault;
 use osmoda_ledger::{Query, Reader};
 use osmoda_memory::Memories;
 use serde_json::Value;
 
+pub(crate) use self::redo::{RedoError, keep_in_ledger};
 use crate::incidents::Incidents;
 
 /// A payload's words, as far as they are kept.

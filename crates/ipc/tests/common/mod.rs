@@ -20,8 +20,8 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use osmoda_ipc::{
-    Access, Accounts, Act, Call, Close, Effect, Endpoint, Fault, Gate, Leave, Limits, Message, Method, Metrics,
-    NewEvent, Nothing, RawRequest, Recorder, Routes, Server, Session, WebSocket, WebSocketInfo,
+    Access, Accounts, Act, Answered, Call, Close, Effect, Endpoint, Fault, Gate, Leave, Limits, Message, Method,
+    Metrics, NewEvent, Nothing, RawRequest, Recorder, Redo, Routes, Server, Session, WebSocket, WebSocketInfo,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,7 @@ endpoints! {
     Destroy = Post "/destroy", Destructive, Text => Text;
     SlowRead = Post "/slow/read", Read, Nothing => Nothing, { const DEADLINE: Duration = Duration::from_millis(300); };
     SlowWrite = Post "/slow/write", Write, Nothing => Nothing;
+    Keep = Post "/keep", Write, Text => Text;
     Small = Post "/small", Read, Text => Text, { const BODY_LIMIT: usize = 100; };
 }
 
@@ -96,6 +97,7 @@ pub struct State {
 #[derive(Default)]
 pub struct Memory {
     pub events: Mutex<Vec<NewEvent>>,
+    pub redo: Mutex<Vec<(String, Redo)>>,
     pub refuses: AtomicBool,
 }
 
@@ -109,6 +111,11 @@ impl Recorder for Memory {
             events.push(event);
             Ok(i64::try_from(events.len()).unwrap())
         })
+    }
+
+    fn append_with(&self, event: NewEvent, redo: Redo) -> BoxFuture<'_, Result<i64, Fault>> {
+        self.redo.lock().unwrap().push((event.kind.clone(), redo));
+        self.append(event)
     }
 }
 
@@ -164,6 +171,7 @@ impl Daemon {
                 Ok(request)
             })
             .on::<SlowWrite>(slow_write)
+            .on::<Keep>(keep)
             .websocket(MIRROR, mirror)
             .on::<Small>(async |_: Arc<State>, _: Call, request: Text| Ok(request));
         let accounts = Arc::new(Accounts::new(folder.path().join("agentd.pid")));
@@ -214,6 +222,20 @@ async fn mirror(_: Arc<State>, call: Call, asked: RawRequest) -> Result<Session,
         }
         Ok(json!({ "messages": messages }))
     }))
+}
+
+async fn keep(_: Arc<State>, _: Call, request: Text) -> Result<Answered<Text>, Fault> {
+    let refused = |code: &str| request.text == code;
+    if refused("no") {
+        return Err(Fault::conflict("no", "told to refuse"));
+    }
+    let late = refused("late").then(|| Fault::conflict("late", "told to fail meanwhile"));
+    let redo = Some(Redo { name: "kept".into(), content: request.text.clone().into_bytes() });
+    let meanwhile = async move {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        late.map_or(Ok(()), Err)
+    };
+    Ok(Answered { response: request, redo, meanwhile: Some(Box::pin(meanwhile)) })
 }
 
 async fn panics(_: Arc<State>, _: Call, _: Nothing) -> Result<Nothing, Fault> {

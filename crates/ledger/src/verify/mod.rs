@@ -17,7 +17,7 @@ use self::stretch::{Checker, Part};
 use crate::{
     Checkpoint,
     chain::GENESIS,
-    database::{EVENTS, open_for_reading},
+    database::{EVENTS, REDO, open_for_reading},
     tree::{Frontier, join_right_to_left},
 };
 
@@ -79,13 +79,15 @@ struct Span {
 /// A view, a trigger or another table in the place of the ledger's would answer what it likes.
 fn check_schema(connection: &Connection) -> Result<(), BadEvent> {
     let bad = |why: String| BadEvent { id: 1, why };
-    let schema = connection.prepare("SELECT name, sql FROM sqlite_schema").and_then(|mut select| {
+    let schema = connection.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").and_then(|mut select| {
         let rows = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     });
+    let known = [("events", EVENTS), ("redo", REDO)].map(|(name, sql)| (name.to_owned(), Some(sql.to_owned())));
     match schema {
         Err(error) => Err(bad(format!("the database is broken: {error}"))),
-        Ok(objects) if objects == [("events".to_owned(), Some(EVENTS.to_owned()))] => Ok(()),
+        // A copy may be older than redo records.
+        Ok(objects) if objects == known[..1] || objects == known => Ok(()),
         Ok(objects) => {
             let names: Vec<_> = objects.iter().map(|(name, _)| name.as_str()).collect();
             Err(bad(format!("the database does not have the ledger's schema; it holds: {}", names.join(", "))))

@@ -135,7 +135,7 @@ impl Memories {
     fn write_document(&self, row: &DocumentRow, content: &[u8], text: &str) -> Result<(), MemoryError> {
         let folder = self.folder().documents().join(&row.id);
         folder::make(&folder)?;
-        folder::create(&folder.join(ORIGINAL), content)?;
+        folder::create(&folder.join(ORIGINAL), content, folder::Flush::Now)?;
         // The text comes last: a folder without it is one that was cut off, and is swept away.
         self.write_text(row, text)
     }

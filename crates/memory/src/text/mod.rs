@@ -25,7 +25,7 @@ use self::fresh::{Fresh, Statistics};
 pub(crate) use self::{
     bulk::Bulk,
     fresh::Counted,
-    words::{Known, Words, is_stop_word},
+    words::{Asked, Known, Words, is_stop_word},
 };
 use crate::{MemoryError, filter::Filter};
 
@@ -100,13 +100,14 @@ impl TextIndex {
     }
 
     /// What is looked for of a query.
-    pub(crate) fn query_words(&self, query: &str) -> Result<Vec<Weighted>, MemoryError> {
-        let words = self.words.of_query(query);
-        if words.len() <= Words::MOST {
-            return Ok(words);
+    pub(crate) fn query_words(&self, query: &str) -> Result<Asked, MemoryError> {
+        let mut asked = self.words.of_query(query);
+        if asked.telling.len() > Words::MOST {
+            let rarity = self.rarity(&asked.telling)?;
+            asked.telling = Words::rarest(asked.telling, &rarity);
         }
-        let rarity = self.rarity(&words)?;
-        Ok(Words::rarest(words, &rarity))
+        asked.common.truncate(Words::MOST - asked.telling.len());
+        Ok(asked)
     }
 
     /// Adds an entry; it is found from now on.

@@ -29,6 +29,18 @@ const AFTER_APOSTROPHE: [&str; 7] = ["s", "t", "m", "re", "ve", "ll", "d"];
 const BEFORE_APOSTROPHE: &str = "don";
 const APOSTROPHES: [char; 2] = ['\'', '\u{2019}'];
 
+/// What such a word counts where words are all that is looked at.
+const COMMON: f32 = 0.5;
+
+/// The words of a query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Asked {
+    /// Those that tell what is asked for: all but those that stand in every text, unless there are no others.
+    pub(crate) telling: Vec<Weighted>,
+    /// Those that stand in every text, where there are others.
+    pub(crate) common: Vec<Weighted>,
+}
+
 /// Whether a word stands in every text.
 pub(crate) fn is_stop_word(word: &str) -> bool {
     STOP_WORDS.contains(&word)
@@ -121,9 +133,8 @@ impl Words {
         }
     }
 
-    /// What is looked for: the different words of a query without those that stand in every text, unless it has no others.
-    /// Nothing in it is an operator.
-    pub(crate) fn of_query(&self, query: &str) -> Vec<Weighted> {
+    /// What is looked for: the different words of a query. Nothing in it is an operator.
+    pub(crate) fn of_query(&self, query: &str) -> Asked {
         let query = cut(query, LONGEST_QUERY);
         let mut all = Vec::new();
         let mut analyzer = self.plain.clone();
@@ -134,14 +145,24 @@ impl Words {
             all.push((token.text.clone(), is_passed_over(&token.text, before, after)));
         }
         let without_others = all.iter().all(|(_, stop)| *stop);
-        let mut counted: HashMap<String, (usize, f32)> = HashMap::new();
-        for (place, (word, _)) in all.iter().filter(|(_, stop)| without_others || !*stop).enumerate() {
-            self.each(word, |stem| counted.entry(stem.to_owned()).or_insert((place, 0.0)).1 += 1.0);
+        let (common, telling): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, stop)| *stop && !without_others);
+        Asked { telling: self.counted(&telling, 1.0), common: self.counted(&common, COMMON) }
+    }
+
+    /// Different words in the order of their first place, each with how often it was said times what it counts.
+    fn counted(&self, words: &[(String, bool)], counts: f32) -> Vec<Weighted> {
+        let mut counted: Vec<Weighted> = Vec::with_capacity(words.len());
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (word, _) in words {
+            self.each(word, |stem| {
+                let place = *places.entry(stem.to_owned()).or_insert_with(|| {
+                    counted.push((stem.to_owned(), 0.0));
+                    counted.len() - 1
+                });
+                counted[place].1 += counts;
+            });
         }
-        let mut words: Vec<(usize, Weighted)> =
-            counted.into_iter().map(|(word, (place, count))| (place, (word, count))).collect();
-        words.sort_by_key(|(place, _)| *place);
-        words.into_iter().map(|(_, word)| word).collect()
+        counted
     }
 
     /// The words that say most, given how rare each is.
@@ -183,10 +204,13 @@ mod tests {
             ("?", vec![]),
             ("", vec![]),
         ] {
-            let found: Vec<String> = words.of_query(query).into_iter().map(|(word, _)| word).collect();
+            let found: Vec<String> = words.of_query(query).telling.into_iter().map(|(word, _)| word).collect();
             assert_eq!(found, expected, "{query:?}");
         }
-        assert_eq!(words.of_query("port port"), [("port".to_owned(), 2.0)]);
+        assert_eq!(words.of_query("port port").telling, [("port".to_owned(), 2.0)]);
+        let word = |word: &str, counts: f32| (word.to_owned(), counts);
+        assert_eq!(words.of_query("the end of the port").common, [word("the", 1.0), word("of", 0.5)]);
+        assert!(words.of_query("to be or not to be").common.is_empty());
     }
 
     #[test]
