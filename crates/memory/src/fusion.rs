@@ -224,11 +224,20 @@ pub(crate) fn score(
 ) -> Result<Vec<Scored>, MemoryError> {
     let rarity = total_rarity(indexes, &look.words)?;
     let (keyword, vector, feedback) = match look.mode {
-        MemoryMode::Keyword => (1.0, 0.0, 0.0),
+        MemoryMode::Keyword => (KEYWORD, 0.0, 0.0),
         MemoryMode::Semantic => (0.0, 1.0, 0.0),
         MemoryMode::Hybrid => ((1.0 - feedback) * KEYWORD, (1.0 - feedback) * MEANING, feedback),
     };
     let is_hybrid = look.mode == MemoryMode::Hybrid;
+    // By words alone, it counts how a question is written where it names a thing.
+    let (written, scale) = match look.mode {
+        MemoryMode::Keyword => {
+            let written = 1.0 - matter(look.words.len());
+            (written, 1.0 / (KEYWORD + written * (WRITTEN + BEGINNING)))
+        }
+        MemoryMode::Semantic => (0.0, 1.0),
+        MemoryMode::Hybrid => (1.0, 1.0),
+    };
     let best = |cosine: fn(&Candidate) -> Option<f32>| candidates.iter().filter_map(cosine).fold(0.0, f32::max);
     let (best_cosine, best_again) = (best(|one| one.cosine), best(|one| one.feedback_cosine));
     // What was stored a moment ago has no vector yet: it is taken to mean as much as its words say.
@@ -243,7 +252,7 @@ pub(crate) fn score(
             let again_cosine = candidate
                 .feedback_cosine
                 .map_or_else(|| guess(candidate.feedback_words.max(share), best_again), f64::from);
-            let keyword_part = keyword * share + if is_hybrid { as_written(candidate) } else { 0.0 };
+            let keyword_part = (keyword * share + written * as_written(candidate)) * scale;
             let vector_part = vector * cosine;
             let again = KEYWORD * candidate.feedback_words + MEANING * again_cosine;
             let feedback_part = feedback * again;

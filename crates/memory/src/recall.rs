@@ -21,6 +21,8 @@ use crate::{
 
 /// How many each leg brings.
 const DEPTH: usize = 100;
+/// How many texts are looked at where words are all there is: to read more of them takes longer than the search.
+const LOOKED_AT: usize = 6;
 const MOST_RESULTS: u32 = 100;
 const LONGEST_QUERY: usize = 100_000;
 /// What a model reads of a query, and what is looked for as it is written; more would only cost time.
@@ -190,16 +192,21 @@ pub(crate) fn order(indexes: &Indexes, look: &Look, most: usize) -> Result<Vec<(
     }
     let mut weight = 0.0;
     let mut texts = Texts::default();
-    if look.mode == MemoryMode::Hybrid {
+    if look.mode != MemoryMode::Semantic {
         texts = Texts::new(indexes, look)?;
-        if let Some(feedback) = fusion::feedback(indexes, look, &mut candidates, &mut texts)? {
-            for (row, _) in near(&feedback.direction) {
-                at(row, &mut candidates);
-            }
-            fusion::complete(indexes, look, &mut candidates, &mut texts)?;
-            weight = feedback.weight;
-            fusion::measure_again(indexes, &feedback, &mut candidates, &texts)?;
+        let looked_at = if look.mode == MemoryMode::Keyword { LOOKED_AT } else { usize::MAX };
+        let looked_at = looked_at.min(candidates.len());
+        texts.read(indexes, &mut candidates[..looked_at])?;
+    }
+    if look.mode == MemoryMode::Hybrid
+        && let Some(feedback) = fusion::feedback(indexes, look, &mut candidates, &mut texts)?
+    {
+        for (row, _) in near(&feedback.direction) {
+            at(row, &mut candidates);
         }
+        fusion::complete(indexes, look, &mut candidates, &mut texts)?;
+        weight = feedback.weight;
+        fusion::measure_again(indexes, &feedback, &mut candidates, &texts)?;
     }
     let scored = fusion::score(indexes, look, &candidates, weight, &texts)?;
     // Twice as many as wanted: some say the same, or are over.
