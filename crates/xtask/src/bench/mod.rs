@@ -57,19 +57,24 @@ pub(crate) fn run(arguments: &[&str]) -> Result<Vec<String>, Failure> {
         let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
         return Err(Failure::bench(format!("there is no bench {unknown}; there are: {}", known.join(", "))));
     }
-    let mut rows = Vec::new();
+    let (mut rows, mut broken) = (Vec::new(), Vec::new());
     for (name, bench) in BENCHES {
         if names.is_empty() || names.contains(name) {
             eprintln!("==> {name}");
-            let measured = bench()?;
-            if as_json {
-                measured.iter().for_each(|row| println!("{}", row.json()));
+            match bench() {
+                Ok(measured) => {
+                    if as_json {
+                        measured.iter().for_each(|row| println!("{}", row.json()));
+                    }
+                    rows.extend(measured);
+                }
+                // What the others measured is not lost with it.
+                Err(failure) => broken.push(format!("{name} broke off: {failure}")),
             }
-            rows.extend(measured);
         }
     }
     if !as_json {
         print!("{}", row::table(&rows));
     }
-    Ok(rows.iter().filter(|row| !row.holds()).map(Row::complaint).collect())
+    Ok(rows.iter().filter(|row| !row.holds()).map(Row::complaint).chain(broken).collect())
 }
