@@ -21,9 +21,11 @@ stored = by["store"]
 promise("store, times a bare ledger append", f"{stored['ratio']:.2f}", "<= 2", stored["ratio"] <= 2)
 for row in (row for row in rows if row["name"] == "recall"):
     at = f"{row['memories']} memories"
+    # Beyond 100,000 nothing is promised but that it is shown.
     judged = row["memories"] <= 100_000
-    promise(f"keyword p50, {at}", f"{row['keyword_us'] / 1000:.2f} ms", "< 5 ms", not judged or row["keyword_us"] < 5000)
-    promise(f"hybrid p50, {at}", f"{row['hybrid_us'] / 1000:.2f} ms", "< 25 ms", not judged or row["hybrid_us"] < 25_000)
+    for mode, most in (("keyword", 5), ("hybrid", 25)):
+        took = row[f"{mode}_us"] / 1000
+        promise(f"{mode} p50, {at}", f"{took:.2f} ms", f"< {most} ms" if judged else "", not judged or took < most)
     promise(f"reindex, {at}", f"{row['reindex_per_s']:.0f} a second", ">= 5000", row["reindex_per_s"] >= 5000)
     promise(f"store p50, {at}", f"{row['store_us'] / 1000:.2f} ms", "", True)
     promise(f"health p50, {at}", f"{row['health_us'] / 1000:.2f} ms", "", True)
