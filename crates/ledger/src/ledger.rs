@@ -1,6 +1,7 @@
 //! The ledger as its one writer's callers see it: appending, redo records, following.
 
 use std::{
+    collections::VecDeque,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -172,8 +173,15 @@ impl Ledger {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let health = Arc::new(Health::default());
         let followers = Arc::new(Followers::default());
-        let writer =
-            Writer { connection, id, hash, buffer: Vec::new(), health: health.clone(), followers: followers.clone() };
+        let writer = Writer {
+            connection,
+            id,
+            hash,
+            buffer: Vec::new(),
+            released: VecDeque::new(),
+            health: health.clone(),
+            followers: followers.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn(move || writer.run(waiting))
@@ -220,7 +228,8 @@ impl Ledger {
     }
 
     /// Lets redo records go whose content is on disk where it belongs, or is not wanted any more: before any event that is
-    /// appended after this. Blocks where very many wait, so not for async code.
+    /// appended after this, and also where the event that brings the record is still on its way. A name is never used
+    /// again. Blocks where very many wait, so not for async code.
     pub fn release(&self, names: Vec<String>) {
         if let Some(queue) = &self.queue {
             // Fails where the writer is gone; then nothing can be written any more, and what is kept is redone.
@@ -234,6 +243,14 @@ impl Ledger {
         let mut select = connection.prepare("SELECT name, content FROM redo ORDER BY name")?;
         let records = select.query_map([], |row| Ok(Redo { name: row.get(0)?, content: row.get(1)? }))?;
         Ok(records.collect::<Result<_, _>>()?)
+    }
+
+    /// The names of the redo records that are on disk.
+    pub fn redo_names(&self) -> Result<Vec<String>, ReadError> {
+        let connection = database::open_for_reading(&self.path)?;
+        let mut select = connection.prepare("SELECT name FROM redo ORDER BY name")?;
+        let names = select.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
     }
 
     /// Tells `follower` of every commit from now on, after its callers were answered and on the writer's thread: it must

@@ -1,6 +1,7 @@
 //! The writer's thread: callers' events are committed in groups, and an append answers only after its commit is on disk.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -20,6 +21,9 @@ use crate::{
 const GROUP: usize = 1024;
 /// How long the writer waits for the callers of the group before, who are likely to come again, to share a commit.
 const GATHER: Duration = Duration::from_micros(150);
+
+/// So many released redo records are remembered that were not there; the act that brings one takes moments.
+const RELEASED: usize = 1024;
 
 /// What the writer is asked for.
 pub(crate) enum Order {
@@ -52,6 +56,8 @@ pub(crate) struct Writer {
     pub(crate) id: i64,
     pub(crate) hash: Hash,
     pub(crate) buffer: Vec<u8>,
+    /// Redo records that were released and not there, newest last: some may still come.
+    pub(crate) released: VecDeque<String>,
     pub(crate) health: Arc<Health>,
     pub(crate) followers: Arc<Followers>,
 }
@@ -114,7 +120,7 @@ impl Writer {
                 let Waiting { kind, actor, payload, redo, .. } = match order {
                     Order::Append(waiting) => waiting,
                     Order::Release(names) => {
-                        release(&transaction, names)?;
+                        release(&transaction, names, &mut self.released)?;
                         continue;
                     }
                 };
@@ -123,7 +129,9 @@ impl Writer {
                 hash = event_hash(&mut self.buffer, id, &ts, kind, actor, payload, prev.as_str());
                 seals.push((prev, hash));
                 insert.execute(params![id, ts, kind, actor, payload, prev.as_str(), hash.as_str()])?;
-                if let Some(Redo { name, content }) = redo {
+                if let Some(Redo { name, content }) = redo
+                    && !self.released.contains(name)
+                {
                     transaction.prepare_cached("REPLACE INTO redo VALUES (?1, ?2)")?.execute(params![name, content])?;
                 }
             }
@@ -153,9 +161,16 @@ impl Writer {
     }
 }
 
-fn release(transaction: &Transaction<'_>, names: &[String]) -> rusqlite::Result<()> {
+fn release(transaction: &Transaction<'_>, names: &[String], unknown: &mut VecDeque<String>) -> rusqlite::Result<()> {
     let mut delete = transaction.prepare_cached("DELETE FROM redo WHERE name = ?1")?;
-    names.iter().try_for_each(|name| delete.execute([name]).map(drop))
+    for name in names {
+        if delete.execute([name])? == 0 {
+            unknown.push_back(name.clone());
+        }
+    }
+    let too_many = unknown.len().saturating_sub(RELEASED);
+    unknown.drain(..too_many);
+    Ok(())
 }
 
 /// Takes what waits. Where the group before had many, waits a moment for as many: without this, the first caller to

@@ -140,6 +140,10 @@ async fn a_redo_record_is_kept_with_its_event_until_it_is_released() {
     // In order with events: whoever has an event's answer knows that what was released before it is gone.
     assert_eq!(ledger.append(event("test.event", json!({}))).await.unwrap(), 4);
     assert_eq!(kept(&ledger), ["b"]);
+    assert_eq!(ledger.redo_names().unwrap(), ["b"]);
+    // What was released while it was on its way does not come.
+    assert_eq!(ledger.append_with(event("test.event", json!({})), record("unknown")).await.unwrap(), 5);
+    assert_eq!(kept(&ledger), ["b"]);
     assert!(verify_file(&path).unwrap().ok);
 }
 

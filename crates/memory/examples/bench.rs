@@ -15,7 +15,7 @@ use std::{
 use osmoda_api::agentd::{MemoryMode, MemoryNew, MemoryQuery};
 use osmoda_ipc::{NewEvent, Redo};
 use osmoda_ledger::Ledger;
-use osmoda_memory::{Keeper, Memories, Model, Vectors};
+use osmoda_memory::{Keeper, Memories, MemoryError, Model, RedoLog, Vectors};
 use serde_json::{Value, json};
 use tantivy::{
     Index,
@@ -177,13 +177,24 @@ fn vectors(file: &Path) {
     );
 }
 
+struct InLedger(Arc<Ledger>);
+
+impl RedoLog for InLedger {
+    fn names(&self) -> Result<Vec<String>, MemoryError> {
+        Ok(self.0.redo_names().unwrap())
+    }
+
+    fn release(&self, names: Vec<String>) {
+        self.0.release(names);
+    }
+}
+
 /// What a store takes with the ledger's event that agentd writes of it, against such an event alone.
 fn store(folder: &Path) {
     let memories = Memories::open(&folder.join("memory")).unwrap();
     let _keeper = Keeper::start(&memories).unwrap();
     let ledger = Arc::new(Ledger::open(&folder.join("ledger.db")).unwrap());
-    let keeps = ledger.clone();
-    memories.on_release(move |files| keeps.release(files));
+    memories.keep_redo_in(InLedger(ledger.clone()));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let append = async |redo: Option<Redo>| {
         let payload = json!({ "request_id": "req_01KAQ5E3V2Y8JX1M7N4C9TZB6W", "daemon": "agentd", "ok": true,

@@ -10,6 +10,9 @@ use osmoda_ipc::{Fault, StatusCode, chain};
 /// Memory could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
+    /// The redo records.
+    #[error("the redo records of memories can't be read: {0}")]
+    Redo(String),
     /// There is none of this id.
     #[error("there is no memory {0}; memory_recall and memory_list show those that there are")]
     Unknown(String),
@@ -103,6 +106,7 @@ impl From<MemoryError> for Fault {
                 format!("{message}; the files are untouched, and agentctl memory reindex makes the rest anew"),
             )
             .with_private(chain(&error)),
+            MemoryError::Redo(_) => Self::failed("redo_unreadable", message),
             MemoryError::Embedding(_) => Self::failed("embedding_failed", message),
             MemoryError::Reindexing => Self::conflict("reindexing", message),
             MemoryError::Closed => Self::unavailable("memory_closed", message),

@@ -32,5 +32,6 @@ pub use crate::{
     keeper::Keeper,
     memories::Memories,
     note::Note,
+    unflushed::RedoLog,
     vectors::Vectors,
 };

@@ -123,8 +123,8 @@ impl Memories {
         self.put(new, source, Flush::Now, |_, _| {})
     }
 
-    /// The same, but a new memory's file is flushed later: until [`Memories::on_release`] tells of it, the caller keeps the
-    /// redo record on disk, and after a sudden end gives it to [`Memories::redo`]. `written` gets it as soon as the file is
+    /// The same, but a new memory's file is flushed later: until [`crate::RedoLog::release`] tells of it, the caller
+    /// keeps the redo record on disk, and after a sudden end gives it to [`Memories::redo`]. `written` gets it as soon as the file is
     /// written; the index follows, and recall finds the memory when this returns. There is no record where the store
     /// changed a file that was there, which is flushed at once.
     pub fn store_for_redo(

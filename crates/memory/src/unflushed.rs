@@ -7,7 +7,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Component, Path},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use crate::{
@@ -18,74 +18,63 @@ use crate::{
 /// More files than this are flushed with their whole file system at once.
 const FEW: usize = 16;
 
-/// Told which redo records may go.
-type Release = Box<dyn Fn(Vec<String>) + Send + Sync>;
-
-/// Names of files, below the folder of memories.
-#[derive(Default)]
-pub(crate) struct Unflushed {
-    files: Mutex<Files>,
-    release: OnceLock<Release>,
+/// Who keeps redo records on disk.
+pub trait RedoLog: Send + Sync {
+    /// The names of those that are on disk.
+    fn names(&self) -> Result<Vec<String>, MemoryError>;
+    /// These may go, also one that is still on its way to the disk. Called on threads that may block.
+    fn release(&self, names: Vec<String>);
 }
 
+/// The files of stores with a redo record that may still be kept.
 #[derive(Default)]
-struct Files {
-    waiting: BTreeSet<String>,
-    /// Those whose flush is on its way.
-    in_hand: BTreeSet<String>,
+pub(crate) struct Unflushed {
+    /// Below the folder of memories.
+    files: Mutex<BTreeSet<String>>,
+    log: OnceLock<Box<dyn RedoLog>>,
 }
 
 impl Unflushed {
     pub(crate) fn add(&self, file: String) {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).waiting.insert(file);
+        self.files().insert(file);
     }
 
     /// The file was removed for good: what is kept of it must not bring it back.
     pub(crate) fn forget(&self, file: &str) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_waiting = files.waiting.remove(file);
-        let is_kept = was_waiting || files.in_hand.contains(file);
-        drop(files);
-        if is_kept {
-            self.release(vec![file.to_owned()]);
+        let was_kept = self.files().remove(file);
+        if let Some(log) = self.log.get().filter(|_| was_kept) {
+            log.release(vec![file.to_owned()]);
         }
     }
 
-    fn release(&self, files: Vec<String>) {
-        if let Some(release) = self.release.get() {
-            release(files);
-        }
+    fn files(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Memories {
-    /// Whom to tell that redo records of [`Memories::store_for_redo`] may go. Called on threads that may block.
-    pub fn on_release(&self, release: impl Fn(Vec<String>) + Send + Sync + 'static) {
-        // Set once, where agentd starts; a second one would be told of what it does not keep.
-        let _ = self.inner().unflushed.release.set(Box::new(release));
+    /// Who keeps the redo records of [`Memories::store_for_redo`]. Set once, where agentd starts.
+    pub fn keep_redo_in(&self, log: impl RedoLog + 'static) {
+        // A second one would be told of what it does not keep.
+        let _ = self.inner().unflushed.log.set(Box::new(log));
     }
 
-    /// Flushes the files of [`Memories::store_for_redo`] and lets their redo records go. [`crate::Keeper`] does it in the background.
+    /// Flushes the files whose redo records are on disk, and lets the records go. [`crate::Keeper`] does it in the background.
     pub fn flush(&self) -> Result<(), MemoryError> {
         let unflushed = &self.inner().unflushed;
-        let files = {
-            let mut files = unflushed.files.lock().unwrap_or_else(PoisonError::into_inner);
-            files.in_hand = std::mem::take(&mut files.waiting);
-            files.in_hand.clone()
-        };
-        if files.is_empty() {
+        let Some(log) = unflushed.log.get().filter(|_| !unflushed.files().is_empty()) else { return Ok(()) };
+        // Those on disk and no others: a record that comes later must find its file unflushed.
+        let names = log.names()?;
+        if names.is_empty() {
             return Ok(());
         }
-        let flushed = flush(self.folder().root(), &files);
-        {
-            let mut all = unflushed.files.lock().unwrap_or_else(PoisonError::into_inner);
-            all.in_hand.clear();
-            if flushed.is_err() {
-                all.waiting.extend(files.iter().cloned());
-            }
+        flush(self.folder().root(), &names)?;
+        let mut files = unflushed.files();
+        for name in &names {
+            files.remove(name);
         }
-        flushed?;
-        unflushed.release(files.into_iter().collect());
+        drop(files);
+        log.release(names);
         Ok(())
     }
 
@@ -113,7 +102,7 @@ fn is_torn(there: &[u8], content: &[u8]) -> bool {
     (there.len() < content.len() && content.starts_with(there)) || there.contains(&0)
 }
 
-fn flush(root: &Path, files: &BTreeSet<String>) -> Result<(), MemoryError> {
+fn flush(root: &Path, files: &[String]) -> Result<(), MemoryError> {
     if files.len() > FEW {
         let root_folder = File::open(root).map_err(MemoryError::io(root))?;
         return nix::unistd::syncfs(root_folder).map_err(|error| MemoryError::io(root)(error.into()));

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use osmoda_ipc::chain;
 use osmoda_ledger::{Ledger, ReadError};
-use osmoda_memory::{Memories, MemoryError};
+use osmoda_memory::{Memories, MemoryError, RedoLog};
 
 /// The ledger's redo records can't be redone.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +24,20 @@ pub enum RedoError {
 pub(crate) async fn keep_in_ledger(ledger: &Arc<Ledger>, memories: &Memories) -> Result<(), RedoError> {
     let (redone, into) = (ledger.clone(), memories.clone());
     tokio::task::spawn_blocking(move || redo(&redone, &into)).await??;
-    let ledger = ledger.clone();
-    memories.on_release(move |files| ledger.release(files));
+    memories.keep_redo_in(InLedger(ledger.clone()));
     Ok(())
+}
+
+struct InLedger(Arc<Ledger>);
+
+impl RedoLog for InLedger {
+    fn names(&self) -> Result<Vec<String>, MemoryError> {
+        self.0.redo_names().map_err(|error| MemoryError::Redo(chain(&error)))
+    }
+
+    fn release(&self, names: Vec<String>) {
+        self.0.release(names);
+    }
 }
 
 fn redo(ledger: &Ledger, memories: &Memories) -> Result<(), RedoError> {
