@@ -213,7 +213,7 @@ fn store(folder: &Path) {
         append(told.await.unwrap()).await;
         storing.await.unwrap().unwrap();
     };
-    let rounds: Vec<(f64, f64)> = (0..=3 * ROUNDS)
+    let rounds: Vec<(f64, f64)> = (0..=20 * ROUNDS)
         .map(|round| {
             let numbers: Vec<usize> = (0..20).map(|number| round * 20 + number).collect();
             let ours = each(&numbers, |number| runtime.block_on(remember(*number)));
