@@ -1,4 +1,4 @@
-//! What hybrid recall knows of the rows that either leg brought: their measures, and what their texts say.
+//! What recall knows of the rows that either leg brought: their measures, and what their texts say.
 
 use std::collections::HashMap;
 

@@ -214,7 +214,7 @@ fn total_rarity(indexes: &Indexes, words: &[Weighted]) -> Result<f64, MemoryErro
     Ok(f64::from(total.max(f32::MIN_POSITIVE)))
 }
 
-/// The candidates by their scores, best first; `feedback` is how much that counts. `texts` are known in hybrid recall alone.
+/// The candidates by their scores, best first; `feedback` is how much that counts. `texts` are those that were looked at.
 pub(crate) fn score(
     indexes: &Indexes,
     look: &Look,

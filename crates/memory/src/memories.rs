@@ -15,7 +15,6 @@ use osmoda_api::agentd::{
     MemoryHealthReport, MemoryItem, MemoryListRequest, MemoryModel, MemoryNew, MemoryPage, MemoryReindexed,
     MemoryStatus, MemoryStored,
 };
-
 use osmoda_ipc::Redo;
 
 use crate::{
@@ -124,9 +123,9 @@ impl Memories {
     }
 
     /// The same, but a new memory's file is flushed later: until [`crate::RedoLog::release`] tells of it, the caller
-    /// keeps the redo record on disk, and after a sudden end gives it to [`Memories::redo`]. `written` gets it as soon as the file is
-    /// written; the index follows, and recall finds the memory when this returns. There is no record where the store
-    /// changed a file that was there, which is flushed at once.
+    /// keeps the redo record on disk, and after a sudden end gives it to [`Memories::redo`]. `written` gets it as soon as
+    /// the file is written; the index follows, and recall finds the memory when this returns. There is no record where the
+    /// store changed a file that was there, which is flushed at once.
     pub fn store_for_redo(
         &self,
         new: MemoryNew,
